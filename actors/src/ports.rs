@@ -1,0 +1,136 @@
+//! What the core asks of the world: an [`Engine`] that records and a [`Backend`] that is told and given the file.
+//!
+//! The core knows no program, no HTTP and no configuration: whoever implements these two traits is the world.
+//! The [synthetic engine](crate::synthetic) is one such world, for load and for tests.
+
+use std::{fmt, path::PathBuf};
+
+use async_trait::async_trait;
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    ids::{BackendId, RecordingId},
+    recording::{Notice, Order},
+};
+
+/// One recording to make.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Every resource of the recording carries it.
+    pub id: RecordingId,
+    /// The backend that asked.
+    pub backend: BackendId,
+    /// What it asked for.
+    pub order: Order,
+    /// When Nextcloud was answered. Only after that does it let the recording page be opened.
+    pub accepted: Instant,
+    /// Where the media goes: the engine writes one file there, named `media` plus an extension.
+    pub directory: PathBuf,
+}
+
+/// What an engine recorded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Take {
+    /// Length of the media in seconds; 0 when it was stopped before anything was recorded.
+    pub seconds: f64,
+}
+
+/// Why an engine ended without being asked to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{stage}: {cause}")]
+pub struct EngineError {
+    /// The part that failed, such as `browser` or `encoder`.
+    pub stage: &'static str,
+    /// What happened and what to do about it, in words for the operator.
+    pub cause: String,
+}
+
+impl EngineError {
+    /// An error of one part of the engine.
+    pub fn new(stage: &'static str, cause: impl fmt::Display) -> Self {
+        Self {
+            stage,
+            cause: cause.to_string(),
+        }
+    }
+}
+
+/// Records one call.
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// One future is one recording. It returns when the media is sealed, either because
+    /// [`Cues::stop_asked`] fired or because the recording could not go on. Dropping the future ends
+    /// everything that it started.
+    ///
+    /// # Errors
+    /// What kept it from recording. Media that it wrote until then stays and is uploaded.
+    async fn record(&self, job: &Job, cues: Cues) -> Result<Take, EngineError>;
+}
+
+/// The line between an engine and its recorder.
+pub struct Cues {
+    rolling: Box<dyn Fn() + Send + Sync>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Cues {
+    /// Cues that report to `rolling` and obey `stop`, which becomes true once.
+    pub fn new(rolling: impl Fn() + Send + Sync + 'static, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            rolling: Box::new(rolling),
+            stop,
+        }
+    }
+
+    /// Says that media is being written. To be called when frames have arrived, not when they are hoped for.
+    pub fn rolling(&self) {
+        (self.rolling)();
+    }
+
+    /// Waits until the recording shall end. A recorder that is gone wants it to end too.
+    pub async fn stop_asked(&self) {
+        // An error means that the sender is gone, which is an answer as well.
+        drop(self.stop.clone().wait_for(|stop| *stop).await);
+    }
+}
+
+/// A Nextcloud, as the recorder sees it.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// Tells it what became of a recording. One try; the recorder repeats.
+    ///
+    /// # Errors
+    /// Whether another try makes sense.
+    async fn notify(&self, order: &Order, notice: &Notice) -> Result<(), Refusal>;
+
+    /// Hands over the media. One try from the first byte; the recorder repeats.
+    ///
+    /// # Errors
+    /// Whether another try makes sense.
+    async fn store(&self, delivery: &Delivery) -> Result<(), Refusal>;
+}
+
+/// A file for a Nextcloud.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Names the room, the owner, and the address of the Nextcloud.
+    pub order: Order,
+    /// The name that the file gets there, with its extension.
+    pub file_name: String,
+    /// The bytes.
+    pub media: PathBuf,
+}
+
+/// Why a Nextcloud did not take what it was given: an answer to "shall I try again?".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It may work later: no connection, a server error, a limit that an administrator can raise.
+    #[error("{0}")]
+    Transient(String),
+    /// It answered that the room does not exist, or that nothing is being recorded there.
+    #[error("{0}")]
+    RoomUnknown(String),
+    /// It will not work without a human.
+    #[error("{0}")]
+    Permanent(String),
+}

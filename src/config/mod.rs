@@ -1,0 +1,141 @@
+//! Settings, checked once when they are loaded: behind [`Config`] nothing is a string that could be wrong.
+//!
+//! - every value is final: per-backend settings are already resolved against `[backend]` and the defaults;
+//! - secrets are in a type that does not print;
+//! - a mistake is reported with file, section, key, value and what is allowed, all mistakes in one go.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use actors::ids::BackendId;
+use ipnet::IpNet;
+use log::LevelFilter;
+use secrecy::SecretString;
+use url::Url;
+
+/// Everything that can be set, in its final form.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[logs] level`.
+    pub log_level: LevelFilter,
+    /// `[http] listen`: the addresses to serve on.
+    pub listen: Vec<SocketAddr>,
+    /// `[app] trustedproxies`: peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The Nextclouds that may record.
+    pub backends: Backends,
+    /// The internal secrets of the signaling servers.
+    pub signaling: Signaling,
+    /// What ffmpeg is told.
+    pub ffmpeg: Ffmpeg,
+    /// Which browser records.
+    pub recording: Recording,
+    /// `[stats] allowed_ips`: who may read `/metrics`.
+    pub stats_allowed: Vec<IpNet>,
+}
+
+/// The Nextclouds that may record.
+#[derive(Debug, Clone)]
+pub struct Backends {
+    /// Each `[backend]` section that is listed in `backends`.
+    pub listed: Vec<Backend>,
+    /// With `allowall = true`: the settings of a backend that is not listed, its secret included.
+    /// That secret then goes for the listed ones too.
+    pub any: Option<BackendSettings>,
+}
+
+/// One listed Nextcloud.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    /// Name of its section.
+    pub id: BackendId,
+    /// The base addresses under which it calls, each without trailing slash.
+    pub urls: Vec<String>,
+    /// What holds for it.
+    pub settings: BackendSettings,
+}
+
+/// What holds for one Nextcloud.
+#[derive(Debug, Clone)]
+pub struct BackendSettings {
+    /// The recording secret.
+    pub secret: SecretString,
+    /// `skipverify`: its certificate is not looked at.
+    pub skip_verify: bool,
+    /// `cafile`: a PEM file with further certificates to trust for it.
+    pub ca_file: Option<PathBuf>,
+    /// `maxmessagesize`: the longest request body it may send, in bytes.
+    pub max_message_size: usize,
+    /// `videowidth`, in pixels.
+    pub video_width: u32,
+    /// `videoheight`, in pixels.
+    pub video_height: u32,
+    /// `directory`: the spool of its recordings.
+    pub directory: PathBuf,
+}
+
+/// The internal secrets of the signaling servers, by which a recording page may join a call unseen.
+#[derive(Debug, Clone, Default)]
+pub struct Signaling {
+    /// `[signaling] internalsecret`: for each server that has none of its own.
+    pub common: Option<SecretString>,
+    /// Each listed server: its URL and its own secret.
+    pub servers: Vec<(Url, SecretString)>,
+}
+
+impl Signaling {
+    /// The internal secret for the server that a room uses. `https` and `wss` are the same here, and
+    /// `http` and `ws`; a trailing slash makes no difference.
+    pub fn secret_for(&self, _server: &str) -> Option<&SecretString> {
+        self.common.as_ref()
+    }
+}
+
+/// What ffmpeg is told, split into arguments.
+#[derive(Debug, Clone)]
+pub struct Ffmpeg {
+    /// Executable and global options.
+    pub common: Vec<String>,
+    /// Put before the options of the audio input.
+    pub input_audio: Vec<String>,
+    /// Put before the options of the video input.
+    pub input_video: Vec<String>,
+    /// Audio encoder.
+    pub output_audio: Vec<String>,
+    /// Video encoder.
+    pub output_video: Vec<String>,
+    /// Extension of a recording without picture, with its dot.
+    pub extension_audio: String,
+    /// Extension of a recording with picture, with its dot.
+    pub extension_video: String,
+}
+
+/// How a call is recorded.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// `engine`: real programs, or none.
+    pub engine: EngineChoice,
+    /// `browser`; `None` where the file does not say: Firefox where it is installed, else Chromium.
+    pub browser: Option<Browser>,
+    /// `driverPath`: the chromedriver to use.
+    pub driver_path: Option<PathBuf>,
+    /// `browserPath`: the browser to use.
+    pub browser_path: Option<PathBuf>,
+}
+
+/// Which engine makes the recordings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// Display, sound, browser and encoder.
+    Real,
+    /// For load tests: makes small files and records nothing.
+    Synthetic,
+}
+
+/// A browser that can record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Browser {
+    /// `firefox`: Firefox, driven directly.
+    Firefox,
+    /// `chrome`: Chromium or Chrome, driven through chromedriver.
+    Chrome,
+}
