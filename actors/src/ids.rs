@@ -38,6 +38,11 @@ pub enum InvalidName {
 pub struct BackendId(String);
 
 impl BackendId {
+    /// Stands for every backend that is allowed without being listed.
+    pub fn allowall() -> Self {
+        Self("allowall".to_owned())
+    }
+
     /// The id as configured.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -80,11 +85,7 @@ impl BackendId {
         }
         let id = String::from_utf8(bytes).map_err(|_| InvalidName::ForeignDirectory)?;
         let id: Self = id.parse().map_err(|_| InvalidName::ForeignDirectory)?;
-        if id.directory_name() == name {
-            Ok(id)
-        } else {
-            Err(InvalidName::ForeignDirectory)
-        }
+        if id.directory_name() == name { Ok(id) } else { Err(InvalidName::ForeignDirectory) }
     }
 }
 
@@ -121,14 +122,8 @@ impl FromStr for RoomToken {
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let fits = (4..=30).contains(&text.len());
-        let plain = text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if fits && plain {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidName::Room)
-        }
+        let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if fits && plain { Ok(Self(text.to_owned())) } else { Err(InvalidName::Room) }
     }
 }
 
@@ -148,14 +143,8 @@ impl FromStr for RecordingId {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let id = Uuid::try_parse(text)
-            .map(Self)
-            .map_err(|_| InvalidName::Recording)?;
-        if id.to_string() == text {
-            Ok(id)
-        } else {
-            Err(InvalidName::Recording)
-        }
+        let id = Uuid::try_parse(text).map(Self).map_err(|_| InvalidName::Recording)?;
+        if id.to_string() == text { Ok(id) } else { Err(InvalidName::Recording) }
     }
 }
 
@@ -247,18 +236,9 @@ mod tests {
     fn names_that_would_leave_the_spool_are_encoded_or_refused() {
         let id: BackendId = "../x".parse().unwrap();
         assert_eq!(id.directory_name(), "%2E.%2Fx");
-        assert_eq!(
-            BackendId::from_directory_name(".."),
-            Err(InvalidName::ForeignDirectory)
-        );
-        assert_eq!(
-            BackendId::from_directory_name("a b"),
-            Err(InvalidName::ForeignDirectory)
-        );
-        assert_eq!(
-            BackendId::from_directory_name("a%2"),
-            Err(InvalidName::ForeignDirectory)
-        );
+        assert_eq!(BackendId::from_directory_name(".."), Err(InvalidName::ForeignDirectory));
+        assert_eq!(BackendId::from_directory_name("a b"), Err(InvalidName::ForeignDirectory));
+        assert_eq!(BackendId::from_directory_name("a%2"), Err(InvalidName::ForeignDirectory));
         assert_eq!("".parse::<BackendId>(), Err(InvalidName::EmptyBackend));
     }
 
@@ -267,15 +247,7 @@ mod tests {
         for good in ["abcd", "abcd1234", "a23456789012345678901234567890"] {
             assert!(good.parse::<RoomToken>().is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "abc",
-            "..",
-            "ABCD",
-            "ab/cd",
-            "abcd\n",
-            "a234567890123456789012345678901",
-        ] {
+        for bad in ["", "abc", "..", "ABCD", "ab/cd", "abcd\n", "a234567890123456789012345678901"] {
             assert_eq!(bad.parse::<RoomToken>(), Err(InvalidName::Room), "{bad}");
         }
     }
@@ -284,10 +256,7 @@ mod tests {
     fn a_recording_id_has_one_spelling() {
         let id = RecordingId::random();
         assert_eq!(id.to_string().parse(), Ok(id));
-        assert_eq!(
-            id.to_string().to_uppercase().parse::<RecordingId>(),
-            Err(InvalidName::Recording)
-        );
+        assert_eq!(id.to_string().to_uppercase().parse::<RecordingId>(), Err(InvalidName::Recording));
     }
 
     proptest! {

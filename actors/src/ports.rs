@@ -48,10 +48,7 @@ pub struct EngineError {
 impl EngineError {
     /// An error of one part of the engine.
     pub fn new(stage: &'static str, cause: impl fmt::Display) -> Self {
-        Self {
-            stage,
-            cause: cause.to_string(),
-        }
+        Self { stage, cause: cause.to_string() }
     }
 }
 
@@ -76,10 +73,7 @@ pub struct Cues {
 impl Cues {
     /// Cues that report to `rolling` and obey `stop`, which becomes true once.
     pub fn new(rolling: impl Fn() + Send + Sync + 'static, stop: watch::Receiver<bool>) -> Self {
-        Self {
-            rolling: Box::new(rolling),
-            stop,
-        }
+        Self { rolling: Box::new(rolling), stop }
     }
 
     /// Says that media is being written. To be called when frames have arrived, not when they are hoped for.
@@ -124,9 +118,15 @@ pub struct Delivery {
 /// Why a Nextcloud did not take what it was given: an answer to "shall I try again?".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It may work later: no connection, a server error, a limit that an administrator can raise.
+    /// It may work later: no connection, a server error.
     #[error("{0}")]
     Transient(String),
+    /// The request was sent and no answer came: it may work later, and it may have worked.
+    #[error("{0}")]
+    Unanswered(String),
+    /// It went over a limit that an administrator can raise. Each try is dear, and may bother the owner.
+    #[error("{0}")]
+    Limit(String),
     /// It answered that the room does not exist, or that nothing is being recorded there.
     #[error("{0}")]
     RoomUnknown(String),

@@ -30,6 +30,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{RecordingId, RoomToken};
 
+mod step;
+
+pub use step::Step;
+
 /// What a Nextcloud ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -189,6 +193,8 @@ pub enum Event {
     Broke {
         /// Stage and cause.
         error: String,
+        /// Since the first frame.
+        seconds: f64,
         /// Whether it left media.
         media: bool,
     },
@@ -199,10 +205,15 @@ pub enum Event {
         /// The last sign of life.
         cut_at: Timestamp,
     },
-    /// Nextcloud acknowledged the notice that it was owed.
-    Told,
-    /// The notice will never be told: refused for good, or too late.
+    /// Nextcloud acknowledged this notice.
+    Told {
+        /// By now something else may be owed.
+        notice: Notice,
+    },
+    /// This notice will never be told: refused for good, or too late.
     Untold {
+        /// By now something else may be owed.
+        notice: Notice,
         /// Nextcloud says that nothing is being recorded in that room.
         room_unknown: bool,
     },
@@ -212,11 +223,22 @@ pub enum Event {
     RoundFailed {
         /// What Nextcloud said.
         reason: String,
-        /// Whether only a human can help.
-        for_good: bool,
+        /// When another one makes sense.
+        next: NextRound,
     },
     /// The media is not on the disk any more.
     MediaGone,
+}
+
+/// When another round of upload tries makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextRound {
+    /// In minutes.
+    Soon,
+    /// In hours: each try is dear.
+    Rarely,
+    /// When a human has changed something.
+    Never,
 }
 
 /// What the recorder must do after a change.
@@ -228,8 +250,13 @@ pub enum Effect {
     StopEngine,
     /// Tell Nextcloud what it is owed.
     Tell,
-    /// Begin a round of upload tries, after a pause where rounds have failed before.
+    /// Begin a round of upload tries at once.
     Upload,
+    /// Begin a round of upload tries after a pause.
+    UploadLater {
+        /// Hours instead of minutes.
+        rarely: bool,
+    },
     /// Remove the entry from the spool.
     Forget,
 }
@@ -250,17 +277,6 @@ pub enum Report {
     },
 }
 
-/// The outcome of an event: the recording after it, and what follows from it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step {
-    /// To be journalled first.
-    pub next: Recording,
-    /// To be reported next.
-    pub reports: Vec<Report>,
-    /// To be done last.
-    pub effects: Vec<Effect>,
-}
-
 impl Recording {
     /// A recording that was just ordered.
     pub fn accepted(id: RecordingId, order: Order, title: String, now: Timestamp) -> Step {
@@ -276,21 +292,13 @@ impl Recording {
             seconds: 0.0,
             rounds_failed: 0,
         };
-        Step {
-            next,
-            reports: vec![Report::Started],
-            effects: vec![Effect::Record],
-        }
+        Step { next, reports: vec![Report::Started], effects: vec![Effect::Record] }
     }
 
     /// What an event makes of the recording. `None`: it comes late or twice, and nothing happens.
     #[must_use]
     pub fn on(&self, event: &Event, now: Timestamp) -> Option<Step> {
-        let mut step = Step {
-            next: self.clone(),
-            reports: Vec::new(),
-            effects: Vec::new(),
-        };
+        let mut step = Step { next: self.clone(), reports: Vec::new(), effects: Vec::new() };
         let changed = match &self.phase {
             Phase::Starting => step.while_starting(event, now),
             Phase::Recording => step.while_recording(event, now),
@@ -308,191 +316,5 @@ impl Recording {
     }
 }
 
-/// One function a phase. Each names every event, so that a new one cannot be forgotten in silence, and
-/// returns whether anything changed.
-impl Step {
-    fn while_starting(&mut self, event: &Event, now: Timestamp) -> bool {
-        match event {
-            Event::Rolling => {
-                self.next.phase = Phase::Recording;
-                self.owe(Notice::Started, now);
-            }
-            Event::StopAsked { by } => self.stop(by.clone()),
-            // Sealed without having been asked to, and before a frame: nobody wanted that.
-            Event::Sealed { media, .. } | Event::Broke { media, .. } => self.fail(*media, now),
-            Event::Recovered { media, cut_at } => self.fail(*media, *cut_at),
-            Event::Told
-            | Event::Untold { .. }
-            | Event::Stored
-            | Event::RoundFailed { .. }
-            | Event::MediaGone => return false,
-        }
-        true
-    }
-
-    fn while_recording(&mut self, event: &Event, now: Timestamp) -> bool {
-        match event {
-            Event::StopAsked { by } => self.stop(by.clone()),
-            Event::Sealed { seconds, media } => self.end(*seconds, *media, now),
-            Event::Broke { media, .. } => self.fail(*media, now),
-            Event::Recovered { media, cut_at } => self.fail(*media, *cut_at),
-            Event::Told | Event::Untold { room_unknown: false } => return self.next.owed.take().is_some(),
-            // Nobody could ever stop it: Nextcloud does not know that it records.
-            Event::Untold { room_unknown: true } => {
-                self.next.owed = None;
-                self.stop(None);
-            }
-            Event::Rolling | Event::Stored | Event::RoundFailed { .. } | Event::MediaGone => return false,
-        }
-        true
-    }
-
-    fn while_stopping(&mut self, event: &Event, now: Timestamp) -> bool {
-        match event {
-            Event::Sealed { seconds, media } => self.end(*seconds, *media, now),
-            // Whatever breaks after the stop is not a failed recording: the user wanted it to end.
-            Event::Broke { media, .. } => self.end(0.0, *media, now),
-            Event::Recovered { media, cut_at } => self.end(0.0, *media, *cut_at),
-            Event::Told | Event::Untold { .. } => return self.next.owed.take().is_some(),
-            Event::Rolling
-            | Event::StopAsked { .. }
-            | Event::Stored
-            | Event::RoundFailed { .. }
-            | Event::MediaGone => return false,
-        }
-        true
-    }
-
-    fn while_uploading(&mut self, event: &Event) -> bool {
-        match event {
-            Event::Stored => self.close(Ending::Stored),
-            Event::MediaGone => self.close(Ending::Lost),
-            Event::RoundFailed { reason, for_good } => self.fail_round(reason, *for_good),
-            Event::Recovered { media: true, .. } => self.resume(),
-            Event::Recovered { media: false, .. } => self.close(Ending::Lost),
-            Event::Told | Event::Untold { .. } => return self.next.owed.take().is_some(),
-            Event::Rolling | Event::StopAsked { .. } | Event::Sealed { .. } | Event::Broke { .. } => {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn while_parked(&mut self, event: &Event) -> bool {
-        match event {
-            // A restart is how an operator says "try again" today.
-            Event::Recovered { media: true, .. } => self.resume(),
-            Event::Recovered { media: false, .. } | Event::MediaGone => self.close(Ending::Lost),
-            Event::Told | Event::Untold { .. } => return self.next.owed.take().is_some(),
-            Event::Rolling
-            | Event::StopAsked { .. }
-            | Event::Sealed { .. }
-            | Event::Broke { .. }
-            | Event::Stored
-            | Event::RoundFailed { .. } => return false,
-        }
-        true
-    }
-
-    fn while_closed(&mut self, event: &Event) -> bool {
-        match event {
-            Event::Told | Event::Untold { .. } => {
-                let was_owed = self.next.owed.take().is_some();
-                if was_owed {
-                    self.effects.push(Effect::Forget);
-                }
-                was_owed
-            }
-            Event::Recovered { .. } => {
-                self.effects.push(if self.next.owed.is_some() {
-                    Effect::Tell
-                } else {
-                    Effect::Forget
-                });
-                true
-            }
-            Event::Rolling
-            | Event::StopAsked { .. }
-            | Event::Sealed { .. }
-            | Event::Broke { .. }
-            | Event::Stored
-            | Event::RoundFailed { .. }
-            | Event::MediaGone => false,
-        }
-    }
-
-    fn owe(&mut self, notice: Notice, since: Timestamp) {
-        self.next.owed = Some(Owed { notice, since });
-        self.effects.push(Effect::Tell);
-    }
-
-    fn stop(&mut self, by: Option<Actor>) {
-        self.next.phase = Phase::Stopping;
-        self.next.stopped_by = by;
-        self.effects.push(Effect::StopEngine);
-    }
-
-    fn fail(&mut self, media: bool, since: Timestamp) {
-        self.next.failed = true;
-        self.reports.push(Report::Failed);
-        self.owe(Notice::Failed, since);
-        self.hand_over(media);
-    }
-
-    fn end(&mut self, seconds: f64, media: bool, since: Timestamp) {
-        let recorded = media && seconds.is_finite();
-        self.next.seconds = if recorded { seconds.max(0.0) } else { 0.0 };
-        let by = self.next.stopped_by.clone();
-        self.owe(Notice::Stopped { by }, since);
-        self.hand_over(media);
-    }
-
-    fn hand_over(&mut self, media: bool) {
-        if media {
-            self.next.phase = Phase::Uploading;
-            self.effects.push(Effect::Upload);
-        } else {
-            self.close(Ending::Empty);
-        }
-    }
-
-    fn fail_round(&mut self, reason: &str, for_good: bool) {
-        if !self.next.is_settled() {
-            if !self.next.failed {
-                self.reports.push(Report::UploadFailed);
-            }
-            self.finish();
-        }
-        self.next.rounds_failed = self.next.rounds_failed.saturating_add(1);
-        if for_good {
-            self.next.phase = Phase::Parked {
-                reason: reason.to_owned(),
-            };
-        } else {
-            self.effects.push(Effect::Upload);
-        }
-    }
-
-    fn resume(&mut self) {
-        self.next.phase = Phase::Uploading;
-        if self.next.owed.is_some() {
-            self.effects.push(Effect::Tell);
-        }
-        self.effects.push(Effect::Upload);
-    }
-
-    fn close(&mut self, ending: Ending) {
-        if !self.next.is_settled() {
-            self.finish();
-        }
-        self.next.phase = Phase::Closed(ending);
-        if self.next.owed.is_none() {
-            self.effects.push(Effect::Forget);
-        }
-    }
-
-    fn finish(&mut self) {
-        let seconds = if self.next.failed { 0.0 } else { self.next.seconds };
-        self.reports.push(Report::Finished { seconds });
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+//! The actor [`Recorder`]: owns the recordings of one backend.
+//!
+//! Every change of a recording goes through one function, `advance`:
+//!
+//! ```text
+//! event → Recording::on (policy, pure) → journal → log, report → effects → next event
+//! ```
+//!
+//! What always holds:
+//! - a recording has one save under way at most; events that come meanwhile wait for it;
+//! - nothing is done, told or counted that is not in the journal, unless the disk refuses the journal: then a
+//!   start is refused, and a later change goes on with an error in the log;
+//! - everything that a recording set in motion is a future of this actor and ends with it. The next
+//!   recorder finds the recording in the journal.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use actix::{
+    Actor as ActixActor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message,
+    ResponseFuture, WrapFuture,
+};
+use serde::Serialize;
+use tokio::{
+    sync::{oneshot, watch},
+    task::spawn_blocking,
+    time::Instant,
+};
+
+use crate::{
+    ids::{BackendId, RecordingId, RoomToken},
+    metrics::Reported,
+    ports::{Backend, Engine},
+    recording::{Actor, Event, Order, Phase, Recording},
+    spool::{Contents, Drawer, Entry},
+};
+
+mod advance;
+mod effects;
+mod narration;
+mod rooms;
+mod telling;
+mod uploading;
+
+use telling::Telling;
+
+/// What a recorder works with.
+#[derive(Clone)]
+pub struct World {
+    /// Makes the recordings.
+    pub engine: Arc<dyn Engine>,
+    /// The Nextcloud.
+    pub backend: Arc<dyn Backend>,
+    /// Where the recordings lie.
+    pub drawer: Drawer,
+    /// Who counts.
+    pub metrics: actix::Recipient<Reported>,
+}
+
+/// Owns the recordings of one backend.
+pub struct Recorder {
+    backend: BackendId,
+    world: World,
+    takes: HashMap<RecordingId, Take>,
+    recently_ended: rooms::RecentlyEnded,
+    /// Counts recordings and tellings, so that older and newer ones can be told apart.
+    counter: u64,
+    draining: bool,
+    drained: Vec<oneshot::Sender<Vec<RecordingState>>>,
+    /// Tells the supervisor, when it is dropped, that this recorder is gone.
+    _obituary: Box<dyn Send>,
+}
+
+/// A recording and what is going on with it at the moment.
+struct Take {
+    /// A younger recording has a higher one.
+    number: u64,
+    recording: Recording,
+    /// Events that wait for the save under way.
+    queue: VecDeque<Event>,
+    saving: bool,
+    /// A stop is on its way through the queue: the room is free for the next recording.
+    stop_asked: bool,
+    /// Callers whose start waits for the first save.
+    starts: Vec<oneshot::Sender<Result<RecordingId, StartError>>>,
+    /// Becomes true when the engine shall end.
+    stop: watch::Sender<bool>,
+    accepted: Instant,
+    telling: Option<Telling>,
+}
+
+impl Take {
+    fn new(number: u64, recording: Recording) -> Self {
+        Self {
+            number,
+            recording,
+            queue: VecDeque::new(),
+            saving: false,
+            stop_asked: false,
+            starts: Vec::new(),
+            stop: watch::Sender::new(false),
+            accepted: Instant::now(),
+            telling: None,
+        }
+    }
+}
+
+impl Recorder {
+    /// A recorder that first takes up what lies in the spool. `obituary` is dropped with it.
+    pub fn new(backend: BackendId, world: World, draining: bool, obituary: Box<dyn Send>) -> Self {
+        Self {
+            backend,
+            world,
+            takes: HashMap::new(),
+            recently_ended: rooms::RecentlyEnded::default(),
+            counter: 0,
+            draining,
+            drained: Vec::new(),
+            _obituary: obituary,
+        }
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    fn take_up(&mut self, contents: Contents, ctx: &mut Context<Self>) {
+        for reason in contents.unreadable {
+            log::error!(backend:% = self.backend, reason; "unreadable entry in the spool, it is left alone");
+        }
+        for Entry { recording, media, touched_at } in contents.entries {
+            let id = recording.id;
+            let number = self.next_number();
+            self.takes.insert(id, Take::new(number, recording));
+            self.advance(id, Event::Recovered { media: media.is_some(), cut_at: touched_at }, ctx);
+        }
+    }
+
+    /// Answers whoever waits for the recorder to have nothing left that a shutdown should wait for.
+    fn answer_drain(&mut self) {
+        if self.draining && self.takes.values().all(Take::can_wait_for_the_next_start) {
+            let states: Vec<_> = self.states();
+            self.drained.drain(..).for_each(|waiting| drop(waiting.send(states.clone())));
+        }
+    }
+
+    fn states(&self) -> Vec<RecordingState> {
+        self.takes.values().map(|take| RecordingState::of(&self.backend, take)).collect()
+    }
+}
+
+impl ActixActor for Recorder {
+    type Context = Context<Self>;
+
+    /// Takes the drawer over and reads the journal, before the first message. A recorder that cannot read it
+    /// ends, and is made again.
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let drawer = self.world.drawer.clone();
+        let reading = spawn_blocking(move || {
+            let drawer = drawer.successor();
+            drawer.contents().map(|contents| (drawer, contents))
+        });
+        ctx.wait(reading.into_actor(self).map(|read, recorder, ctx| {
+            let read = read.map_err(|error| error.to_string());
+            match read.and_then(|read| read.map_err(|error| error.to_string())) {
+                Ok((drawer, contents)) => {
+                    recorder.world.drawer = drawer;
+                    recorder.take_up(contents, ctx);
+                }
+                Err(error) => {
+                    log::error!(backend:% = recorder.backend, error; "spool not readable, it will be tried again");
+                    ctx.stop();
+                }
+            }
+        }));
+    }
+}
+
+/// Why a start was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The promise to keep the recording could not be written down.
+    #[error("{0}")]
+    Spool(String),
+    /// The recorder broke off before it was written down.
+    #[error("the recorder of this backend broke off")]
+    Gone,
+    /// The server is about to end.
+    #[error("the server is shutting down")]
+    Draining,
+}
+
+/// Asks for a recording. Answered once it is journalled; a room that is being recorded already keeps its
+/// recording.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<RecordingId, StartError>")]
+pub struct Start(pub Order);
+
+impl Handler<Start> for Recorder {
+    type Result = ResponseFuture<Result<RecordingId, StartError>>;
+
+    fn handle(&mut self, Start(order): Start, ctx: &mut Context<Self>) -> Self::Result {
+        let (sender, receiver) = oneshot::channel();
+        self.start_or_join(order, sender, ctx);
+        Box::pin(async move { receiver.await.unwrap_or(Err(StartError::Gone)) })
+    }
+}
+
+/// Nothing is, or was lately, recorded in that room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("nothing is being recorded in this room")]
+pub struct UnknownRoom;
+
+/// Ends the recording of a room. Answered at once.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), UnknownRoom>")]
+pub struct Stop {
+    /// The room.
+    pub room: RoomToken,
+    /// Who stops it, where somebody does.
+    pub by: Option<Actor>,
+}
+
+impl Handler<Stop> for Recorder {
+    type Result = Result<(), UnknownRoom>;
+
+    fn handle(&mut self, Stop { room, by }: Stop, ctx: &mut Context<Self>) -> Self::Result {
+        if let Some(id) = self.running_in(&room) {
+            self.advance(id, Event::StopAsked { by }, ctx);
+            return Ok(());
+        }
+        if self.is_ending_in(&room) || self.recently_ended.contains(&room) {
+            Ok(())
+        } else {
+            Err(UnknownRoom)
+        }
+    }
+}
+
+/// Refuses new recordings, stops the running ones, and is answered once nothing is left that a shutdown
+/// should wait for, with what the next start will find.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Vec<RecordingState>")]
+pub struct Drain;
+
+impl Handler<Drain> for Recorder {
+    type Result = ResponseFuture<Vec<RecordingState>>;
+
+    fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) -> Self::Result {
+        self.draining = true;
+        let ids: Vec<RecordingId> = self.takes.keys().copied().collect();
+        for id in ids {
+            self.advance(id, Event::StopAsked { by: None }, ctx);
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.drained.push(sender);
+        self.answer_drain();
+        Box::pin(async move { receiver.await.unwrap_or_default() })
+    }
+}
+
+/// Asks what is going on.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Vec<RecordingState>")]
+pub struct Census;
+
+/// A recording as seen from outside.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RecordingState {
+    /// Its backend.
+    pub backend: BackendId,
+    /// Its name.
+    pub id: RecordingId,
+    /// Its room.
+    pub room: RoomToken,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Rounds of upload tries that failed.
+    pub rounds_failed: u32,
+    /// A shutdown waits for it.
+    pub holds_shutdown_up: bool,
+}
+
+impl RecordingState {
+    fn of(backend: &BackendId, take: &Take) -> Self {
+        let recording = &take.recording;
+        Self {
+            backend: backend.clone(),
+            id: recording.id,
+            room: recording.order.room.clone(),
+            phase: recording.phase.clone(),
+            rounds_failed: recording.rounds_failed,
+            holds_shutdown_up: !take.can_wait_for_the_next_start(),
+        }
+    }
+}
+
+impl Handler<Census> for Recorder {
+    type Result = Vec<RecordingState>;
+
+    fn handle(&mut self, _: Census, _: &mut Context<Self>) -> Self::Result {
+        self.states()
+    }
+}
+
+/// Something happened to a recording; sent by the engine's cues.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Happened {
+    id: RecordingId,
+    event: Event,
+}
+
+impl Handler<Happened> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, Happened { id, event }: Happened, ctx: &mut Context<Self>) {
+        self.advance(id, event, ctx);
+    }
+}
+
+/// Makes the recorder panic, as a bug would.
+#[cfg(test)]
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Crash;
+
+#[cfg(test)]
+impl Handler<Crash> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, _: Crash, _: &mut Context<Self>) {
+        panic!("a bug, for the test");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,366 @@
+//! The life cycle by tables of single steps, and by random histories against its invariants.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+fn order() -> Order {
+    Order {
+        nextcloud: "https://cloud.example.com".to_owned(),
+        room: "abcd1234".parse().unwrap(),
+        kind: Kind::Video,
+        owner: "alice".to_owned(),
+        actor: alice(),
+    }
+}
+
+fn alice() -> Actor {
+    Actor { kind: "users".to_owned(), id: "alice".to_owned() }
+}
+
+fn accepted() -> Recording {
+    Recording::accepted(RecordingId::random(), order(), "Recording".to_owned(), now()).next
+}
+
+/// The recording after these events, those that change nothing included.
+fn after(events: &[Event]) -> Recording {
+    events.iter().fold(accepted(), |recording, event| match recording.on(event, now()) {
+        Some(step) => step.next,
+        None => recording,
+    })
+}
+
+fn stop() -> Event {
+    Event::StopAsked { by: Some(alice()) }
+}
+
+fn sealed() -> Event {
+    Event::Sealed { seconds: 12.5, media: true }
+}
+
+fn broke(media: bool) -> Event {
+    Event::Broke { error: "encoder: gone".to_owned(), seconds: 4.0, media }
+}
+
+fn told(notice: Notice) -> Event {
+    Event::Told { notice }
+}
+
+fn stopped() -> Notice {
+    Notice::Stopped { by: Some(alice()) }
+}
+
+fn refused(next: NextRound) -> Event {
+    Event::RoundFailed { reason: "no space".to_owned(), next }
+}
+
+fn notice(recording: &Recording) -> Option<&Notice> {
+    recording.owed.as_ref().map(|owed| &owed.notice)
+}
+
+#[test]
+fn a_start_starts_the_engine_and_counts() {
+    let step = Recording::accepted(RecordingId::random(), order(), "Recording".to_owned(), now());
+    assert_eq!(step.effects, [Effect::Record]);
+    assert_eq!(step.reports, [Report::Started]);
+}
+
+#[test]
+fn frames_owe_nextcloud_a_started() {
+    let recording = after(&[Event::Rolling]);
+    assert_eq!(recording.phase, Phase::Recording);
+    assert_eq!(notice(&recording), Some(&Notice::Started));
+}
+
+#[test]
+fn a_stopped_recording_is_uploaded_and_told_with_the_one_who_stopped_it() {
+    let step = after(&[Event::Rolling, told(Notice::Started), stop()]).on(&sealed(), now()).unwrap();
+    assert_eq!(step.next.phase, Phase::Uploading);
+    assert_eq!(notice(&step.next), Some(&Notice::Stopped { by: Some(alice()) }));
+    assert_eq!(step.effects, [Effect::Tell, Effect::Upload]);
+    assert_eq!(step.reports, [], "it is current until its upload is settled");
+}
+
+#[test]
+fn a_stored_recording_adds_its_seconds_and_is_forgotten_once_everything_is_told() {
+    let recording = after(&[Event::Rolling, stop(), sealed()]);
+    let stored = recording.on(&Event::Stored, now()).unwrap();
+    assert_eq!(stored.reports, [Report::Finished { seconds: 12.5 }]);
+    assert_eq!(stored.effects, [], "the notice is still owed");
+    assert_eq!(stored.next.on(&told(stopped()), now()).unwrap().effects, [Effect::Forget]);
+}
+
+#[test]
+fn a_failed_upload_round_is_reported_once_and_adds_the_seconds() {
+    let first = after(&[Event::Rolling, stop(), sealed()]).on(&refused(NextRound::Soon), now()).unwrap();
+    assert_eq!(first.reports, [Report::UploadFailed, Report::Finished { seconds: 12.5 }]);
+    assert_eq!(first.effects, [Effect::UploadLater { rarely: false }]);
+    let second = first.next.on(&refused(NextRound::Soon), now()).unwrap();
+    assert_eq!(second.reports, []);
+    assert_eq!(second.next.on(&Event::Stored, now()).unwrap().reports, []);
+}
+
+#[test]
+fn a_refusal_for_good_parks_the_recording_with_its_reason() {
+    let parked = after(&[Event::Rolling, stop(), sealed(), refused(NextRound::Never)]);
+    assert_eq!(parked.phase, Phase::Parked { reason: "no space".to_owned() });
+    let recovered = parked.on(&Event::Recovered { media: true, cut_at: now() }, now()).unwrap();
+    assert_eq!(recovered.next.phase, Phase::Uploading);
+}
+
+#[test]
+fn an_engine_that_breaks_fails_the_recording_and_keeps_its_media() {
+    let step = after(&[Event::Rolling, told(Notice::Started)]).on(&broke(true), now()).unwrap();
+    assert_eq!(step.reports, [Report::Failed]);
+    assert_eq!(notice(&step.next), Some(&Notice::Failed));
+    let stored = step.next.on(&Event::Stored, now()).unwrap();
+    assert_eq!(stored.reports, [Report::Finished { seconds: 0.0 }], "a failed one adds no duration");
+}
+
+#[test]
+fn a_failed_recording_whose_upload_fails_is_no_failed_upload() {
+    let step = after(&[Event::Rolling, broke(true)]).on(&refused(NextRound::Soon), now()).unwrap();
+    assert_eq!(step.reports, [Report::Finished { seconds: 0.0 }]);
+}
+
+#[test]
+fn an_engine_that_never_starts_fails_the_recording() {
+    let step = accepted().on(&broke(false), now()).unwrap();
+    assert_eq!(step.next.phase, Phase::Closed(Ending::Empty));
+    assert_eq!(step.reports, [Report::Failed, Report::Finished { seconds: 0.0 }]);
+    assert_eq!(step.effects, [Effect::Tell]);
+}
+
+#[test]
+fn a_start_that_fails_because_it_was_stopped_is_not_failed() {
+    let step = after(&[stop()]).on(&broke(false), now()).unwrap();
+    assert_eq!(step.reports, [Report::Finished { seconds: 0.0 }]);
+    assert_eq!(notice(&step.next), Some(&Notice::Stopped { by: Some(alice()) }));
+}
+
+#[test]
+fn a_room_that_does_not_know_of_the_recording_stops_it() {
+    let step = after(&[Event::Rolling])
+        .on(&Event::Untold { notice: Notice::Started, room_unknown: true }, now())
+        .unwrap();
+    assert_eq!(step.next.phase, Phase::Stopping);
+    assert_eq!(step.effects, [Effect::StopEngine]);
+}
+
+#[test]
+fn an_answer_that_comes_late_settles_nothing_newer() {
+    let failed = after(&[Event::Rolling, broke(true)]);
+    assert_eq!(failed.on(&told(Notice::Started), now()), None);
+    assert_eq!(notice(&failed), Some(&Notice::Failed));
+}
+
+#[test]
+fn an_engine_that_breaks_after_the_stop_has_recorded_all_the_same() {
+    let step = after(&[Event::Rolling, stop(), broke(true)]).on(&Event::Stored, now()).unwrap();
+    assert_eq!(step.reports, [Report::Finished { seconds: 4.0 }]);
+}
+
+#[test]
+fn a_file_that_is_too_large_is_tried_rarely() {
+    let step = after(&[Event::Rolling, stop(), sealed()]).on(&refused(NextRound::Rarely), now()).unwrap();
+    assert_eq!(step.effects, [Effect::UploadLater { rarely: true }]);
+}
+
+#[test]
+fn what_a_dead_recorder_may_not_have_reported_is_reported_again() {
+    let recovered = Event::Recovered { media: true, cut_at: now() };
+    let stored = after(&[Event::Rolling, stop(), sealed(), Event::Stored]).on(&recovered, now()).unwrap();
+    assert_eq!(stored.reports, [Report::Finished { seconds: 12.5 }]);
+    let waiting =
+        after(&[Event::Rolling, stop(), sealed(), refused(NextRound::Soon)]).on(&recovered, now()).unwrap();
+    assert_eq!(waiting.reports, [Report::UploadFailed, Report::Finished { seconds: 12.5 }]);
+}
+
+#[test]
+fn a_crash_is_an_event_in_every_phase() {
+    let recovered = Event::Recovered { media: true, cut_at: now() };
+    let cut = after(&[Event::Rolling, recovered.clone()]);
+    assert_eq!((cut.phase.name(), notice(&cut)), ("uploading", Some(&Notice::Failed)));
+    let stopping = after(&[Event::Rolling, stop(), recovered.clone()]);
+    assert_eq!(notice(&stopping), Some(&Notice::Stopped { by: Some(alice()) }));
+    let uploading = after(&[Event::Rolling, stop(), sealed()]).on(&recovered, now()).unwrap();
+    assert_eq!(uploading.effects, [Effect::Tell, Effect::Upload]);
+    let stored = after(&[Event::Rolling, stop(), sealed(), told(stopped()), Event::Stored]);
+    assert_eq!(stored.on(&recovered, now()).unwrap().effects, [Effect::Forget]);
+}
+
+#[test]
+fn media_that_another_hand_removed_closes_the_recording() {
+    let lost = after(&[Event::Rolling, stop(), sealed(), Event::MediaGone]);
+    assert_eq!(lost.phase, Phase::Closed(Ending::Lost));
+}
+
+#[test]
+fn the_journal_leads_back_to_the_recording() {
+    let recording = after(&[Event::Rolling, stop(), sealed(), refused(NextRound::Never)]);
+    let text = serde_json::to_string(&recording).unwrap();
+    assert_eq!(serde_json::from_str::<Recording>(&text).unwrap(), recording);
+}
+
+fn any_notice() -> impl Strategy<Value = Notice> {
+    prop_oneof![
+        Just(Notice::Started),
+        Just(stopped()),
+        Just(Notice::Stopped { by: None }),
+        Just(Notice::Failed)
+    ]
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let media = any::<bool>();
+    prop_oneof![
+        Just(Event::Rolling),
+        Just(stop()),
+        Just(Event::StopAsked { by: None }),
+        media.prop_map(|media| Event::Sealed { seconds: 3.0, media }),
+        media.prop_map(broke),
+        media.prop_map(|media| Event::Recovered { media, cut_at: now() }),
+        any_notice().prop_map(told),
+        (any_notice(), any::<bool>())
+            .prop_map(|(notice, room_unknown)| Event::Untold { notice, room_unknown }),
+        Just(Event::Stored),
+        prop_oneof![Just(NextRound::Soon), Just(NextRound::Rarely), Just(NextRound::Never)].prop_map(refused),
+        Just(Event::MediaGone),
+    ]
+}
+
+/// Everything that a history of events brought about.
+#[derive(Default)]
+struct History {
+    phases: Vec<Phase>,
+    notices: Vec<Notice>,
+    reports: Vec<Report>,
+    effects: Vec<Effect>,
+    events: Vec<Event>,
+}
+
+fn live_through(events: Vec<Event>) -> (Recording, History) {
+    let mut recording = accepted();
+    let mut history = History::default();
+    history.reports.push(Report::Started);
+    for event in events {
+        let Some(step) = recording.on(&event, now()) else {
+            continue;
+        };
+        if step.next.owed != recording.owed {
+            history.notices.extend(step.next.owed.clone().map(|owed| owed.notice));
+        }
+        history.phases.push(step.next.phase.clone());
+        history.reports.extend(step.reports);
+        history.effects.extend(step.effects);
+        history.events.push(event);
+        recording = step.next;
+    }
+    (recording, history)
+}
+
+/// Lets a recording come to its end by the shortest way, with everything told.
+fn bring_to_the_end(mut recording: Recording) -> Recording {
+    for _ in 0..8 {
+        let event = match &recording.phase {
+            Phase::Starting | Phase::Recording => stop(),
+            Phase::Stopping => sealed(),
+            Phase::Uploading => Event::Stored,
+            Phase::Parked { .. } => Event::Recovered { media: true, cut_at: now() },
+            Phase::Closed(_) => match recording.owed.clone() {
+                Some(owed) => told(owed.notice),
+                None => break,
+            },
+        };
+        if let Some(step) = recording.on(&event, now()) {
+            recording = step.next;
+        }
+    }
+    recording
+}
+
+proptest! {
+    #[test]
+    fn closed_absorbs_everything(events in prop::collection::vec(any_event(), 0..25)) {
+        let (_, history) = live_through(events);
+        let closed = history.phases.iter().position(|phase| matches!(phase, Phase::Closed(_)));
+        if let Some(position) = closed {
+            let ending = &history.phases[position];
+            prop_assert!(history.phases[position..].iter().all(|phase| phase == ending));
+        }
+    }
+
+    #[test]
+    fn nothing_is_uploaded_before_the_engine_has_ended(events in prop::collection::vec(any_event(), 0..25)) {
+        let mut recording = accepted();
+        for event in events {
+            let Some(step) = recording.on(&event, now()) else { continue };
+            let uploads = step.effects.iter().any(|effect| matches!(effect, Effect::Upload | Effect::UploadLater { .. }));
+            prop_assert!(!uploads || !step.next.phase.is_live());
+            recording = step.next;
+        }
+    }
+
+    #[test]
+    fn nextcloud_hears_at_most_one_started_and_then_one_ending(events in prop::collection::vec(any_event(), 0..25)) {
+        let (recording, history) = live_through(events);
+        let endings = history.notices.iter().filter(|notice| **notice != Notice::Started).count();
+        let started = history.notices.iter().filter(|notice| **notice == Notice::Started).count();
+        prop_assert!(started <= 1);
+        prop_assert_eq!(endings, usize::from(!recording.phase.is_live()));
+        if started == 1 {
+            prop_assert_eq!(&history.notices[0], &Notice::Started);
+        }
+    }
+
+    #[test]
+    fn a_second_stop_changes_nothing(events in prop::collection::vec(any_event(), 0..25)) {
+        let (recording, _) = live_through(events);
+        if let Some(step) = recording.on(&stop(), now()) {
+            prop_assert_eq!(step.next.on(&stop(), now()), None);
+        }
+    }
+
+    #[test]
+    fn media_is_forgotten_only_when_it_is_stored_or_lost(events in prop::collection::vec(any_event(), 0..25)) {
+        let (recording, history) = live_through(events);
+        if history.effects.contains(&Effect::Forget) && history.phases.contains(&Phase::Uploading) {
+            prop_assert!(matches!(recording.phase, Phase::Closed(Ending::Stored | Ending::Lost)));
+        }
+        if recording.phase == Phase::Closed(Ending::Empty) {
+            let last = history.events.iter().position(|event| matches!(event,
+                Event::Sealed { .. } | Event::Broke { .. } | Event::Recovered { .. }));
+            let ended_without = matches!(history.events[last.unwrap()],
+                Event::Sealed { media: false, .. } | Event::Broke { media: false, .. } | Event::Recovered { media: false, .. });
+            prop_assert!(ended_without, "media was there and is forgotten");
+        }
+    }
+
+    #[test]
+    fn the_reports_tell_one_story(events in prop::collection::vec(any_event(), 0..25)) {
+        let (recording, history) = live_through(events);
+        // As the metrics take them: nothing after the first `Finished`, and each once.
+        let finished_at = history.reports.iter().position(|report| matches!(report, Report::Finished { .. }));
+        let counted = &history.reports[..finished_at.map_or(history.reports.len(), |at| at + 1)];
+        let failed = counted.contains(&Report::Failed);
+        let upload_failed = counted.iter().filter(|report| **report == Report::UploadFailed).count();
+        prop_assert_eq!(counted[0], Report::Started);
+        prop_assert!(upload_failed <= 1 && !(failed && upload_failed == 1));
+        let over = matches!(recording.phase, Phase::Closed(_) | Phase::Parked { .. });
+        prop_assert!(!over || finished_at.is_some());
+        let adds_nothing = finished_at.is_none_or(|at| counted[at] == Report::Finished { seconds: 0.0 });
+        prop_assert!(!failed || adds_nothing);
+    }
+
+    #[test]
+    fn every_recording_can_come_to_its_end(events in prop::collection::vec(any_event(), 0..25)) {
+        let (recording, _) = live_through(events);
+        let end = bring_to_the_end(recording);
+        prop_assert!(matches!(end.phase, Phase::Closed(_)));
+        prop_assert_eq!(end.owed, None);
+    }
+}

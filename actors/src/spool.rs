@@ -1,0 +1,446 @@
+//! The journal on disk: what was promised and the media it is about.
+//!
+//! ```text
+//! <spool>/.lock                                   one server a spool
+//! <spool>/<backend>/<recording id>/recording.json  the recording as it stands
+//! <spool>/<backend>/<recording id>/media.*         its media, never moved until Nextcloud has it
+//! ```
+//!
+//! What always holds:
+//! - a save is whole or has not happened: temporary file, fsync, rename, fsync of the directory;
+//! - an entry that cannot be read is left alone and reported; it never stops the others;
+//! - in a removal the journal goes last, so that a crash in between leaves an entry that is removed again;
+//! - a drawer has one writer: once its [`successor`](Drawer::successor) is there, the older one is refused, also
+//!   with a write that was on its way.
+//!
+//! Every call waits for the disk: actors make them on the blocking pool.
+
+use std::{
+    collections::HashMap,
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use jiff::Timestamp;
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
+use tempfile::NamedTempFile;
+
+use crate::{
+    ids::{BackendId, RecordingId},
+    recording::Recording,
+};
+
+const JOURNAL: &str = "recording.json";
+const MEDIA_STEM: &str = "media";
+const LOCK: &str = ".lock";
+
+/// A spool that could not be used: where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// The file system refused.
+    #[error("spool {path}: {source}; the server needs to create and write files there", path = path.display())]
+    Io {
+        /// What it was about.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A recorder that died meanwhile wanted to write.
+    #[error("spool {path}: another recorder has taken over", path = path.display())]
+    TakenOver {
+        /// The drawer.
+        path: PathBuf,
+    },
+    /// Two servers would upload the same recordings.
+    #[error("spool {path} is in use by another talk-recorder; give each server a directory of its own", path = path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+}
+
+impl SpoolError {
+    fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// A directory that this server owns as long as the value lives.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    root: PathBuf,
+    lock: Arc<File>,
+    /// The newest writer of each drawer.
+    newest: Arc<Mutex<HashMap<BackendId, Arc<RwLock<u64>>>>>,
+}
+
+impl Spool {
+    /// Takes the directory, which is made where it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be written, or another server has it.
+    pub fn open(root: &Path) -> Result<Self, SpoolError> {
+        make_directory(root)?;
+        let path = root.join(LOCK);
+        let lock = File::create(&path).map_err(SpoolError::at(&path))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
+            Errno::WOULDBLOCK => SpoolError::InUse { path: root.to_owned() },
+            _ => SpoolError::at(&path)(error.into()),
+        })?;
+        Ok(Self { root: root.to_owned(), lock: Arc::new(lock), newest: Arc::default() })
+    }
+
+    /// The backends that have a directory with entries here.
+    ///
+    /// # Errors
+    /// When the spool cannot be listed.
+    pub fn backends(&self) -> Result<Vec<BackendId>, SpoolError> {
+        let mut backends = Vec::new();
+        for directory in list_directories(&self.root)? {
+            let name = directory.file_name().and_then(|name| name.to_str());
+            let Some(Ok(backend)) = name.map(BackendId::from_directory_name) else {
+                continue;
+            };
+            let has_entries = list_directories(&directory)
+                .is_ok_and(|entries| entries.iter().any(|entry| entry.join(JOURNAL).exists()));
+            if has_entries {
+                backends.push(backend);
+            }
+        }
+        Ok(backends)
+    }
+
+    /// One backend's part of the spool.
+    pub fn drawer(&self, backend: &BackendId) -> Drawer {
+        let mut writers = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = Arc::clone(writers.entry(backend.clone()).or_default());
+        let generation = *newest.read().unwrap_or_else(PoisonError::into_inner);
+        Drawer {
+            directory: self.root.join(backend.directory_name()),
+            generation,
+            newest,
+            _lock: Arc::clone(&self.lock),
+        }
+    }
+}
+
+/// One backend's part of a spool.
+#[derive(Debug, Clone)]
+pub struct Drawer {
+    directory: PathBuf,
+    generation: u64,
+    /// The generation that may write. Held for reading while something is written.
+    newest: Arc<RwLock<u64>>,
+    /// The spool stays ours while anybody writes to it.
+    _lock: Arc<File>,
+}
+
+/// An entry that was found in the spool.
+#[derive(Debug)]
+pub struct Entry {
+    /// As it was journalled last.
+    pub recording: Recording,
+    /// Its media, where there is any.
+    pub media: Option<Media>,
+    /// The last sign of life: when its media or else its journal was last written.
+    pub touched_at: Timestamp,
+}
+
+/// The media of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its length in bytes, never 0.
+    pub bytes: u64,
+}
+
+/// What a drawer holds.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// What can be read.
+    pub entries: Vec<Entry>,
+    /// What cannot, each with the reason.
+    pub unreadable: Vec<String>,
+}
+
+impl Drawer {
+    /// Where the files of a recording lie.
+    pub fn entry(&self, id: RecordingId) -> PathBuf {
+        self.directory.join(id.to_string())
+    }
+
+    /// The drawer for a new writer, made when every write under way is done. Clones of the older one are
+    /// refused from then on.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+        *newest += 1;
+        Self { generation: *newest, ..self.clone() }
+    }
+
+    /// Writes unless another recorder has taken over.
+    fn write(&self, write: impl FnOnce() -> Result<(), SpoolError>) -> Result<(), SpoolError> {
+        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
+        if *newest == self.generation {
+            write()
+        } else {
+            Err(SpoolError::TakenOver { path: self.directory.clone() })
+        }
+    }
+
+    /// Journals a recording; its entry is made where it is missing.
+    ///
+    /// # Errors
+    /// When the disk refuses; the journal then stands as before.
+    pub fn save(&self, recording: &Recording) -> Result<(), SpoolError> {
+        self.write(|| self.write_journal(recording))
+    }
+
+    fn write_journal(&self, recording: &Recording) -> Result<(), SpoolError> {
+        let entry = self.entry(recording.id);
+        if !self.directory.exists() {
+            make_directory(&self.directory)?;
+            self.directory.parent().map_or(Ok(()), sync_directory)?;
+        }
+        if !entry.exists() {
+            make_directory(&entry)?;
+            sync_directory(&self.directory)?;
+        }
+        let at_entry = || SpoolError::at(&entry);
+        let mut file = NamedTempFile::new_in(&entry).map_err(at_entry())?;
+        serde_json::to_writer_pretty(&mut file, recording).map_err(io::Error::from).map_err(at_entry())?;
+        file.as_file().sync_all().map_err(at_entry())?;
+        file.persist(entry.join(JOURNAL)).map_err(|error| error.error).map_err(at_entry())?;
+        sync_directory(&entry)
+    }
+
+    /// The media of a recording, made safe against a power cut. Empty files are no media.
+    ///
+    /// # Errors
+    /// When the entry cannot be looked at.
+    pub fn media(&self, id: RecordingId) -> Result<Option<Media>, SpoolError> {
+        let entry = self.entry(id);
+        let Some(path) = find_media(&entry)? else {
+            return Ok(None);
+        };
+        let file = File::open(&path).map_err(SpoolError::at(&path))?;
+        file.sync_all().map_err(SpoolError::at(&path))?;
+        let bytes = file.metadata().map_err(SpoolError::at(&path))?.len();
+        Ok((bytes > 0).then_some(Media { path, bytes }))
+    }
+
+    /// Everything in the drawer.
+    ///
+    /// # Errors
+    /// When the drawer cannot be listed; single entries never fail it.
+    pub fn contents(&self) -> Result<Contents, SpoolError> {
+        let mut contents = Contents::default();
+        if !self.directory.exists() {
+            return Ok(contents);
+        }
+        for path in list_directories(&self.directory)? {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let Some(Ok(id)) = name.map(str::parse::<RecordingId>) else {
+                continue;
+            };
+            // A crash between the last file and the directory.
+            if fs::remove_dir(&path).is_ok() {
+                continue;
+            }
+            match self.read(id) {
+                Ok(entry) => contents.entries.push(entry),
+                Err(error) => contents.unreadable.push(error.to_string()),
+            }
+        }
+        contents.entries.sort_by_key(|entry| entry.recording.accepted_at);
+        Ok(contents)
+    }
+
+    /// Removes a recording with its media.
+    ///
+    /// # Errors
+    /// When the disk refuses; the next start tries again.
+    pub fn remove(&self, id: RecordingId) -> Result<(), SpoolError> {
+        self.write(|| self.remove_entry(id))
+    }
+
+    fn remove_entry(&self, id: RecordingId) -> Result<(), SpoolError> {
+        let entry = self.entry(id);
+        for item in fs::read_dir(&entry).map_err(SpoolError::at(&entry))? {
+            let path = item.map_err(SpoolError::at(&entry))?.path();
+            if !path.ends_with(JOURNAL) {
+                fs::remove_file(&path).map_err(SpoolError::at(&path))?;
+            }
+        }
+        fs::remove_dir_all(&entry).map_err(SpoolError::at(&entry))?;
+        sync_directory(&self.directory)
+    }
+
+    fn read(&self, id: RecordingId) -> Result<Entry, SpoolError> {
+        let path = self.entry(id).join(JOURNAL);
+        let text = fs::read(&path).map_err(SpoolError::at(&path))?;
+        let recording: Recording =
+            serde_json::from_slice(&text).map_err(io::Error::from).map_err(SpoolError::at(&path))?;
+        if recording.id != id {
+            let mismatch = io::Error::other("the journal names another recording");
+            return Err(SpoolError::at(&path)(mismatch));
+        }
+        let media = self.media(id)?;
+        let touched = media.as_ref().map_or(&path, |media| &media.path);
+        let modified =
+            touched.metadata().and_then(|metadata| metadata.modified()).map_err(SpoolError::at(touched))?;
+        let touched_at = Timestamp::try_from(modified).unwrap_or(recording.accepted_at);
+        Ok(Entry { recording, media, touched_at })
+    }
+}
+
+fn find_media(entry: &Path) -> Result<Option<PathBuf>, SpoolError> {
+    for item in fs::read_dir(entry).map_err(SpoolError::at(entry))? {
+        let path = item.map_err(SpoolError::at(entry))?.path();
+        if path.is_file() && path.file_stem().is_some_and(|stem| stem == MEDIA_STEM) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn list_directories(path: &Path) -> Result<Vec<PathBuf>, SpoolError> {
+    let mut directories = Vec::new();
+    for item in fs::read_dir(path).map_err(SpoolError::at(path))? {
+        let item = item.map_err(SpoolError::at(path))?;
+        if item.file_type().is_ok_and(|kind| kind.is_dir()) {
+            directories.push(item.path());
+        }
+    }
+    Ok(directories)
+}
+
+/// Recordings are nobody else's business: the directory is the owner's alone.
+fn make_directory(path: &Path) -> Result<(), SpoolError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(SpoolError::at(path))
+}
+
+fn sync_directory(path: &Path) -> Result<(), SpoolError> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(SpoolError::at(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::{Actor, Kind, Order};
+
+    fn recording() -> Recording {
+        let actor = Actor { kind: "users".to_owned(), id: "alice".to_owned() };
+        let order = Order {
+            nextcloud: "https://cloud.example.com".to_owned(),
+            room: "abcd1234".parse().unwrap(),
+            kind: Kind::Video,
+            owner: "alice".to_owned(),
+            actor,
+        };
+        Recording::accepted(RecordingId::random(), order, "Recording".to_owned(), Timestamp::now()).next
+    }
+
+    fn spool() -> (tempfile::TempDir, Drawer) {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::open(directory.path()).unwrap();
+        (directory, spool.drawer(&"cloud".parse().unwrap()))
+    }
+
+    #[test]
+    fn what_was_saved_is_found_again_with_its_media() {
+        let (_directory, drawer) = spool();
+        let recording = recording();
+        drawer.save(&recording).unwrap();
+        fs::write(drawer.entry(recording.id).join("media.webm"), b"bytes").unwrap();
+        let contents = drawer.contents().unwrap();
+        assert_eq!(contents.entries.len(), 1);
+        assert_eq!(contents.entries[0].recording, recording);
+        assert_eq!(contents.entries[0].media.as_ref().unwrap().bytes, 5);
+    }
+
+    #[test]
+    fn an_empty_file_is_no_media() {
+        let (_directory, drawer) = spool();
+        let recording = recording();
+        drawer.save(&recording).unwrap();
+        fs::write(drawer.entry(recording.id).join("media.webm"), b"").unwrap();
+        assert_eq!(drawer.media(recording.id).unwrap(), None);
+    }
+
+    #[test]
+    fn an_unreadable_entry_is_named_and_does_not_hide_the_others() {
+        let (_directory, drawer) = spool();
+        let (good, bad) = (recording(), recording());
+        drawer.save(&good).unwrap();
+        drawer.save(&bad).unwrap();
+        fs::write(drawer.entry(bad.id).join(JOURNAL), b"{").unwrap();
+        let contents = drawer.contents().unwrap();
+        assert_eq!(contents.entries.len(), 1);
+        assert!(contents.unreadable[0].contains(&bad.id.to_string()), "{:?}", contents.unreadable);
+        assert!(drawer.entry(bad.id).exists(), "it is left alone");
+    }
+
+    #[test]
+    fn a_removed_entry_leaves_nothing() {
+        let (_directory, drawer) = spool();
+        let recording = recording();
+        drawer.save(&recording).unwrap();
+        fs::write(drawer.entry(recording.id).join("media.webm"), b"bytes").unwrap();
+        drawer.remove(recording.id).unwrap();
+        assert!(!drawer.entry(recording.id).exists());
+        assert!(drawer.contents().unwrap().entries.is_empty());
+    }
+
+    #[test]
+    fn what_a_crash_left_of_a_removal_is_removed() {
+        let (_directory, drawer) = spool();
+        let empty = drawer.entry(RecordingId::random());
+        fs::create_dir_all(&empty).unwrap();
+        let contents = drawer.contents().unwrap();
+        assert!(contents.entries.is_empty() && contents.unreadable.is_empty());
+        assert!(!empty.exists());
+    }
+
+    #[test]
+    fn a_writer_that_was_taken_over_writes_no_more() {
+        let (_directory, older) = spool();
+        let recording = recording();
+        older.save(&recording).unwrap();
+        let newer = older.successor();
+        assert!(matches!(older.save(&recording), Err(SpoolError::TakenOver { .. })));
+        assert!(matches!(older.remove(recording.id), Err(SpoolError::TakenOver { .. })));
+        newer.save(&recording).unwrap();
+    }
+
+    #[test]
+    fn a_spool_has_one_server() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Spool::open(directory.path()).unwrap();
+        let drawer = first.drawer(&"cloud".parse().unwrap());
+        drop(first);
+        assert!(
+            matches!(Spool::open(directory.path()), Err(SpoolError::InUse { .. })),
+            "a drawer still writes"
+        );
+        drop(drawer);
+        assert!(Spool::open(directory.path()).is_ok());
+    }
+
+    #[test]
+    fn only_directories_with_entries_are_backends() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::open(directory.path()).unwrap();
+        fs::create_dir(directory.path().join("not-ours")).unwrap();
+        spool.drawer(&"https://a/b".parse().unwrap()).save(&recording()).unwrap();
+        assert_eq!(spool.backends().unwrap(), ["https://a/b".parse().unwrap()]);
+    }
+}
