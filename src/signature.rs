@@ -76,15 +76,9 @@ mod tests {
         let body = br#"{"type":"stop","stop":[]}"#;
         assert!(!signature().verifies(&"other".into(), body));
         assert!(!signature().verifies(&"topsecret".into(), b"{}"));
-        let upper_case = Signature {
-            checksum: signature().checksum.to_uppercase(),
-            ..signature()
-        };
+        let upper_case = Signature { checksum: signature().checksum.to_uppercase(), ..signature() };
         assert!(!upper_case.verifies(&"topsecret".into(), body));
-        let no_hex = Signature {
-            checksum: "none".to_owned(),
-            ..signature()
-        };
+        let no_hex = Signature { checksum: "none".to_owned(), ..signature() };
         assert!(!no_hex.verifies(&"topsecret".into(), body));
     }
 
