@@ -3,6 +3,30 @@
 //! - every value is final: per-backend settings are already resolved against `[backend]` and the defaults;
 //! - secrets are in a type that does not print;
 //! - a mistake is reported with file, section, key, value and what is allowed, all mistakes in one go.
+//!
+//! In reading order: `load` finds a file and merges it with the `environment`; `ini` (with `interpolation`) and
+//! `toml_file` make a `layer` of it; `settings` reads a key from the merged layers; `check`, `backends` and
+//! `signaling` build what stands here, with `values` and `addresses` for single values and `defaults` for the
+//! rest; `report` collects what is wrong, and `keys` knows every name. `lookup` answers who may record.
+
+mod addresses;
+mod backends;
+mod check;
+mod defaults;
+mod environment;
+mod ini;
+mod interpolation;
+mod keys;
+mod layer;
+mod load;
+mod lookup;
+mod report;
+mod settings;
+mod signaling;
+#[cfg(test)]
+mod tests;
+mod toml_file;
+mod values;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -11,6 +35,8 @@ use ipnet::IpNet;
 use log::LevelFilter;
 use secrecy::SecretString;
 use url::Url;
+
+pub use self::{load::Loaded, lookup::Found, report::ConfigError};
 
 /// Everything that can be set, in its final form.
 #[derive(Debug, Clone)]
@@ -34,12 +60,12 @@ pub struct Config {
 }
 
 /// The Nextclouds that may record.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Backends {
     /// Each `[backend]` section that is listed in `backends`.
     pub listed: Vec<Backend>,
     /// With `allowall = true`: the settings of a backend that is not listed, its secret included.
-    /// That secret then goes for the listed ones too.
+    /// That secret then goes for the listed ones too, and stands in their settings.
     pub any: Option<BackendSettings>,
 }
 
@@ -71,6 +97,8 @@ pub struct BackendSettings {
     pub video_height: u32,
     /// `directory`: the spool of its recordings.
     pub directory: PathBuf,
+    /// `uploadchunksize`: the size of a chunk of the chunked upload, in bytes.
+    pub upload_chunk_size: u64,
 }
 
 /// The internal secrets of the signaling servers, by which a recording page may join a call unseen.
@@ -80,14 +108,6 @@ pub struct Signaling {
     pub common: Option<SecretString>,
     /// Each listed server: its URL and its own secret.
     pub servers: Vec<(Url, SecretString)>,
-}
-
-impl Signaling {
-    /// The internal secret for the server that a room uses. `https` and `wss` are the same here, and
-    /// `http` and `ws`; a trailing slash makes no difference.
-    pub fn secret_for(&self, _server: &str) -> Option<&SecretString> {
-        self.common.as_ref()
-    }
 }
 
 /// What ffmpeg is told, split into arguments.

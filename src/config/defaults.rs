@@ -1,0 +1,71 @@
+//! What holds where nothing is configured, in one place: the loader, the demo and the tests take it from here.
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use log::LevelFilter;
+use secrecy::SecretString;
+
+use super::{BackendSettings, Backends, Config, EngineChoice, Ffmpeg, Recording, Signaling};
+
+/// The only address that is served by default.
+pub(super) const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8000);
+
+impl Config {
+    /// The defaults, with any free port of the loopback and no backend, so that nobody may record.
+    pub fn defaults() -> Self {
+        Self {
+            log_level: LevelFilter::Info,
+            listen: vec![(LISTEN.0, 0).into()],
+            trusted_proxies: Vec::new(),
+            backends: Backends::default(),
+            signaling: Signaling::default(),
+            ffmpeg: Ffmpeg::default(),
+            recording: Recording::default(),
+            stats_allowed: loopback(),
+        }
+    }
+}
+
+impl BackendSettings {
+    /// The defaults for a backend with this secret and spool.
+    pub fn defaults(secret: SecretString, directory: PathBuf) -> Self {
+        Self {
+            secret,
+            skip_verify: false,
+            ca_file: None,
+            max_message_size: 1024,
+            video_width: 1920,
+            video_height: 1080,
+            directory,
+            upload_chunk_size: 10 * 1024 * 1024,
+        }
+    }
+}
+
+impl Default for Ffmpeg {
+    fn default() -> Self {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        Self {
+            common: words("ffmpeg -loglevel level+warning -n"),
+            input_audio: Vec::new(),
+            input_video: Vec::new(),
+            output_audio: words("-c:a libopus"),
+            output_video: words("-c:v libvpx -deadline:v realtime -crf 10 -b:v 1M -threads 1 -cpu-used:v -6"),
+            extension_audio: ".ogg".to_owned(),
+            extension_video: ".webm".to_owned(),
+        }
+    }
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { engine: EngineChoice::Real, browser: None, driver_path: None, browser_path: None }
+    }
+}
+
+/// The machine itself, over IPv4 and IPv6.
+fn loopback() -> Vec<IpNet> {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    vec![IpAddr::V4(Ipv4Addr::LOCALHOST).into(), IpAddr::V6(Ipv6Addr::LOCALHOST).into()]
+}

@@ -1,0 +1,251 @@
+//! What a single value may be. Each function takes a value as it was written and gives it in its final form, or
+//! says what is allowed.
+
+use std::{fs, path::PathBuf};
+
+use log::LevelFilter;
+use secrecy::SecretString;
+
+use super::{Browser, EngineChoice, settings::Given};
+
+/// The longest side of a recording, in pixels: 8K.
+const LONGEST_SIDE: u32 = 7680;
+/// The longest `maxmessagesize`: more than any request of Talk needs. Requests are held in memory.
+const LONGEST_MESSAGE: usize = 64 * 1024 * 1024;
+/// The extensions whose content Talk stores.
+const STORED_EXTENSIONS: [&str; 5] = [".ogg", ".ogv", ".webm", ".mkv", ".mp4"];
+
+/// A level by its name, or by the number that it has in Python.
+pub(super) fn level(given: Given) -> Result<LevelFilter, String> {
+    let name = match given {
+        Given::Number(number) => number.to_string(),
+        Given::Text(text) => text.trim().to_lowercase(),
+        Given::Flag(_) | Given::List(_) | Given::Other(()) => String::new(),
+    };
+    match name.as_str() {
+        "trace" => return Ok(LevelFilter::Trace),
+        "debug" => return Ok(LevelFilter::Debug),
+        "info" => return Ok(LevelFilter::Info),
+        "warn" | "warning" => return Ok(LevelFilter::Warn),
+        "error" | "critical" => return Ok(LevelFilter::Error),
+        _ => {}
+    }
+    match name.parse::<u32>() {
+        Ok(0) => Ok(LevelFilter::Trace),
+        Ok(1..=10) => Ok(LevelFilter::Debug),
+        Ok(11..=20) => Ok(LevelFilter::Info),
+        Ok(21..=30) => Ok(LevelFilter::Warn),
+        Ok(31..) => Ok(LevelFilter::Error),
+        Err(_) => {
+            Err("must be error (40), warn (30), info (20), debug (10) or trace (0), as a name or a number"
+                .to_owned())
+        }
+    }
+}
+
+/// A whole number.
+pub(super) fn number(given: Given) -> Result<u64, String> {
+    let number = match given {
+        Given::Number(number) => u64::try_from(number).ok(),
+        Given::Text(text) => text.trim().parse().ok(),
+        Given::Flag(_) | Given::List(_) | Given::Other(()) => None,
+    };
+    number.ok_or_else(|| "must be a whole number".to_owned())
+}
+
+/// A number of bytes that fits into memory.
+pub(super) fn message_size(given: Given) -> Result<usize, String> {
+    let bytes = number(given).ok().and_then(|bytes| usize::try_from(bytes).ok());
+    match bytes {
+        Some(bytes) if (1..=LONGEST_MESSAGE).contains(&bytes) => Ok(bytes),
+        _ => Err(format!("must be a whole number from 1 to {LONGEST_MESSAGE}")),
+    }
+}
+
+/// Width or height of a recording.
+pub(super) fn side(given: Given) -> Result<u32, String> {
+    let allowed =
+        || format!("must be an even number from 2 to {LONGEST_SIDE}, since video encoders halve it");
+    let pixels = number(given).ok().and_then(|pixels| u32::try_from(pixels).ok());
+    match pixels {
+        Some(pixels) if pixels % 2 == 0 && (2..=LONGEST_SIDE).contains(&pixels) => Ok(pixels),
+        _ => Err(allowed()),
+    }
+}
+
+/// Arguments of a program: a text is split at white space, a list is taken as it is.
+pub(super) fn arguments(given: Given) -> Result<Vec<String>, String> {
+    match given {
+        Given::Text(text) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+        Given::List(arguments) => Ok(arguments),
+        Given::Flag(_) | Given::Number(_) | Given::Other(()) => {
+            Err("must be a text, which is split at white space, or a list of texts".to_owned())
+        }
+    }
+}
+
+/// A program and its arguments.
+pub(super) fn command(given: Given) -> Result<Vec<String>, String> {
+    let arguments = arguments(given)?;
+    match arguments.first() {
+        Some(program) if !program.is_empty() => Ok(arguments),
+        _ => Err("must start with a program, as in `ffmpeg -n`".to_owned()),
+    }
+}
+
+/// The extension of a recording.
+pub(super) fn extension(given: Given) -> Result<String, String> {
+    let text = text(given)?.trim().to_owned();
+    if STORED_EXTENSIONS.contains(&text.as_str()) {
+        Ok(text)
+    } else {
+        let stored = STORED_EXTENSIONS.join(" ");
+        Err(format!("must be one of {stored}: Talk refuses every other file"))
+    }
+}
+
+/// Which engine makes the recordings.
+pub(super) fn engine(given: Given) -> Result<EngineChoice, String> {
+    match text(given)?.trim() {
+        "real" => Ok(EngineChoice::Real),
+        "synthetic" => Ok(EngineChoice::Synthetic),
+        _ => Err("must be real or synthetic".to_owned()),
+    }
+}
+
+/// Which browser records.
+pub(super) fn browser(given: Given) -> Result<Browser, String> {
+    match text(given)?.trim() {
+        "firefox" => Ok(Browser::Firefox),
+        "chrome" => Ok(Browser::Chrome),
+        _ => Err("must be firefox or chrome, which also stands for Chromium".to_owned()),
+    }
+}
+
+/// A path that need not be there yet.
+pub(super) fn path(given: Given) -> Result<PathBuf, String> {
+    Ok(PathBuf::from(text(given)?.trim()))
+}
+
+/// A file with certificates.
+pub(super) fn certificates(given: Given) -> Result<PathBuf, String> {
+    let path = path(given)?;
+    let content = fs::read(&path).map_err(|error| format!("cannot be read: {error}"))?;
+    let marker = b"-----BEGIN CERTIFICATE-----";
+    if content.windows(marker.len()).any(|part| part == marker) {
+        Ok(path)
+    } else {
+        Err("must be a PEM file with at least one certificate".to_owned())
+    }
+}
+
+/// A secret that stands in the configuration itself.
+pub(super) fn secret(given: Given) -> Result<SecretString, String> {
+    text(given).map(SecretString::from)
+}
+
+/// A secret that stands in a file of its own, of which the line break at the end is no part.
+pub(super) fn secret_in_file(given: Given) -> Result<SecretString, String> {
+    let content = fs::read_to_string(path(given)?).map_err(|error| format!("cannot be read: {error}"))?;
+    let secret = content.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err("must be a file that holds a secret: it is empty".to_owned());
+    }
+    Ok(secret.into())
+}
+
+/// A text as it was written.
+pub(super) fn text(given: Given) -> Result<String, String> {
+    match given {
+        Given::Text(text) => Ok(text),
+        Given::Flag(_) | Given::Number(_) | Given::List(_) | Given::Other(()) => {
+            Err("must be a text in quotes".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn given(text: &str) -> Given {
+        Given::Text(text.to_owned())
+    }
+
+    #[test]
+    fn levels_have_names_and_the_numbers_of_python() {
+        let table = [
+            ("0", LevelFilter::Trace),
+            ("10", LevelFilter::Debug),
+            ("15", LevelFilter::Info),
+            ("20", LevelFilter::Info),
+            ("30", LevelFilter::Warn),
+            ("40", LevelFilter::Error),
+            ("50", LevelFilter::Error),
+            ("WARNING", LevelFilter::Warn),
+            ("debug", LevelFilter::Debug),
+        ];
+        for (text, expected) in table {
+            assert_eq!(level(given(text)), Ok(expected), "{text}");
+        }
+        assert_eq!(level(Given::Number(10)), Ok(LevelFilter::Debug));
+        for bad in ["20 # info", "loud", "-1"] {
+            assert!(level(given(bad)).is_err(), "{bad}");
+        }
+        assert!(level(Given::Flag(true)).is_err());
+    }
+
+    #[test]
+    fn a_side_is_even_and_a_screen_can_have_it() {
+        assert_eq!(side(given("1080")), Ok(1080));
+        assert_eq!(side(Given::Number(7680)), Ok(7680));
+        for bad in ["1081", "0", "7682", "-2", "wide", "1080.0"] {
+            assert!(side(given(bad)).unwrap_err().starts_with("must be an even number"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn extensions_are_those_that_talk_stores() {
+        assert_eq!(extension(given(".mkv")), Ok(".mkv".to_owned()));
+        for bad in [".m4a", "ogg", ".OGG"] {
+            assert!(extension(given(bad)).unwrap_err().contains("Talk refuses"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_command_needs_a_program() {
+        assert_eq!(command(given(" ffmpeg\n -n ")).unwrap(), ["ffmpeg", "-n"]);
+        let spaces = Given::List(vec!["/opt/my ffmpeg".to_owned()]);
+        assert_eq!(command(spaces).unwrap(), ["/opt/my ffmpeg"]);
+        assert!(command(given(" ")).is_err());
+        assert!(command(Given::List(vec![String::new()])).is_err());
+        assert_eq!(arguments(given("")), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_secret_file_holds_the_secret_and_a_line_break() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("secret");
+        let given = || Given::Text(file.display().to_string());
+        fs::write(&file, " the secret \n").unwrap();
+        assert_eq!(secret_in_file(given()).unwrap().expose_secret(), " the secret ");
+        fs::write(&file, "\n").unwrap();
+        assert!(secret_in_file(given()).unwrap_err().contains("empty"));
+        fs::remove_file(&file).unwrap();
+        assert!(secret_in_file(given()).unwrap_err().contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_certificate_file_must_be_pem() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ca");
+        let given = || Given::Text(file.display().to_string());
+        assert!(certificates(given()).unwrap_err().contains("cannot be read"));
+        fs::write(&file, [0x30, 0x82]).unwrap();
+        assert!(certificates(given()).unwrap_err().contains("PEM"));
+        fs::write(&file, "-----BEGIN CERTIFICATE-----\n").unwrap();
+        assert_eq!(certificates(given()), Ok(file.clone()));
+    }
+}
