@@ -1,0 +1,147 @@
+//! A Nextcloud over HTTP: the notices and the upload of Talk's recording protocol.
+//!
+//! What always holds:
+//! - a request has no time limit of its own, but one for the connection and one for every pause: a long upload
+//!   may take hours, a silent Nextcloud may not;
+//! - a file is read from disk as it is sent, from its first byte at each try;
+//! - redirects are not followed and no cookie is kept: a POST that is redirected loses its body;
+//! - what a refusal means is decided in one place, [`refusal`].
+//!
+//! Each backend has a client of its own, with its own certificates.
+
+use std::{error::Error, fs, path::PathBuf, time::Duration};
+
+use actors::{
+    ids::BackendId,
+    ports::{Backend, Delivery, Refusal},
+    recording::{Notice, Order},
+};
+use async_trait::async_trait;
+use reqwest::{Certificate, Client, RequestBuilder, redirect::Policy};
+use secrecy::SecretString;
+
+use crate::{
+    config::BackendSettings,
+    signature::{CHECKSUM_HEADER, RANDOM_HEADER, Signature},
+};
+
+mod multipart;
+mod notices;
+mod patience;
+mod refusal;
+
+/// How long a connection may take, name resolution and TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a backend has no client.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The file with its own certificates.
+    #[error("cafile {path} of backend {backend}: {cause}; it must hold certificates in PEM form", path = path.display())]
+    CaFile {
+        /// Whose.
+        backend: BackendId,
+        /// Which file.
+        path: PathBuf,
+        /// What was wrong with it.
+        cause: String,
+    },
+    /// TLS could not be set up.
+    #[error("no HTTP client for backend {backend}: {cause}; is the package ca-certificates installed?")]
+    Client {
+        /// Whose.
+        backend: BackendId,
+        /// What was wrong.
+        cause: String,
+    },
+}
+
+/// One Nextcloud.
+#[derive(Debug)]
+pub struct Nextcloud {
+    client: Client,
+    secret: SecretString,
+}
+
+impl Nextcloud {
+    /// A client with the settings of a backend.
+    ///
+    /// # Errors
+    /// When its certificates cannot be read, or the system has none.
+    pub fn new(backend: &BackendId, settings: &BackendSettings) -> Result<Self, SetupError> {
+        let mut builder = Client::builder()
+            .user_agent(concat!("talk-recorder/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(Policy::none())
+            .tls_danger_accept_invalid_certs(settings.skip_verify);
+        if let Some(path) = &settings.ca_file {
+            for certificate in read_certificates(backend, path)? {
+                builder = builder.add_root_certificate(certificate);
+            }
+        }
+        let client = builder
+            .build()
+            .map_err(|error| SetupError::Client { backend: backend.clone(), cause: chain(&error) })?;
+        Ok(Self { client, secret: settings.secret.clone() })
+    }
+
+    /// A signed POST to the recording API of Talk.
+    fn post(&self, order: &Order, path: &str, signed: &[u8]) -> RequestBuilder {
+        let signature = Signature::of(&self.secret, signed);
+        let url = format!("{}/ocs/v2.php/apps/spreed/api/v1/recording/{path}", order.nextcloud);
+        self.client
+            .post(url)
+            .header("OCS-ApiRequest", "true")
+            .header("Accept", "application/json")
+            .header(RANDOM_HEADER, signature.random)
+            .header(CHECKSUM_HEADER, signature.checksum)
+    }
+}
+
+#[async_trait]
+impl Backend for Nextcloud {
+    async fn notify(&self, order: &Order, notice: &Notice) -> Result<(), Refusal> {
+        notices::send_notice(self, order, notice).await
+    }
+
+    async fn store(&self, delivery: &Delivery) -> Result<(), Refusal> {
+        multipart::store(self, delivery).await
+    }
+}
+
+/// A backend that the configuration no longer has: its recordings stay until it is back.
+#[derive(Debug)]
+pub struct Unconfigured;
+
+#[async_trait]
+impl Backend for Unconfigured {
+    async fn notify(&self, _: &Order, _: &Notice) -> Result<(), Refusal> {
+        Err(Refusal::Permanent("this backend is not configured any more".to_owned()))
+    }
+
+    async fn store(&self, delivery: &Delivery) -> Result<(), Refusal> {
+        let nextcloud = &delivery.order.nextcloud;
+        Err(Refusal::Permanent(format!(
+            "the backend of this recording ({nextcloud}) is not configured any more: configure it again under \
+             the same name and restart"
+        )))
+    }
+}
+
+fn read_certificates(backend: &BackendId, path: &PathBuf) -> Result<Vec<Certificate>, SetupError> {
+    let unusable = |cause: String| SetupError::CaFile { backend: backend.clone(), path: path.clone(), cause };
+    let text = fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let certificates = Certificate::from_pem_bundle(&text).map_err(|error| unusable(chain(&error)))?;
+    if certificates.is_empty() { Err(unusable("no certificate in it".to_owned())) } else { Ok(certificates) }
+}
+
+/// An error with all its causes: the outer one alone seldom says what happened.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

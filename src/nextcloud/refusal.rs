@@ -1,0 +1,206 @@
+//! What an answer of Nextcloud means: done, try again, or call a human, and what to tell that human.
+//!
+//! Only an answer in the frame of Nextcloud's OCS API counts as one of Nextcloud. A login page or a proxy may answer
+//! 200 or 404 as well, and neither stores a file nor knows a room.
+
+use actors::ports::Refusal;
+use serde_json::Value;
+
+use super::patience::Answer;
+
+const SECRET: &str =
+    "Nextcloud refuses the signature: is the recording secret of this backend the one in its Talk settings?";
+
+/// An answer of the OCS API.
+struct Ocs {
+    /// 200 or 100 for success; 998 where there is no such route.
+    status: u64,
+    /// The reason of a refusal, such as `owner_participant`.
+    word: Option<String>,
+}
+
+impl Ocs {
+    fn of(answer: &Answer) -> Option<Self> {
+        let frame: Value = serde_json::from_str(&answer.body).ok()?;
+        let status = frame.pointer("/ocs/meta/statuscode")?.as_u64()?;
+        let error = frame.pointer("/ocs/data/error");
+        let word = error.and_then(|error| error.as_str().or_else(|| error.get("code")?.as_str()));
+        Some(Self { status, word: word.map(str::to_owned) })
+    }
+}
+
+/// What the answer to a notice means.
+pub(super) fn of_notice(answer: &Answer) -> Result<(), Refusal> {
+    let ocs = Ocs::of(answer);
+    match (answer.status.as_u16(), ocs.as_ref().map(|ocs| ocs.status)) {
+        (200..300, Some(100 | 200)) => Ok(()),
+        (404, Some(404)) => Err(Refusal::RoomUnknown(
+            "Nextcloud awaits no recording in this room, or the room was deleted".to_owned(),
+        )),
+        (401 | 403, _) => Err(Refusal::Transient(SECRET.to_owned())),
+        _ => Err(common(answer)),
+    }
+}
+
+/// What the answer to an upload means.
+pub(super) fn of_upload(answer: &Answer) -> Result<(), Refusal> {
+    let ocs = Ocs::of(answer);
+    let word = ocs.as_ref().and_then(|ocs| ocs.word.as_deref());
+    match (answer.status.as_u16(), ocs.as_ref().map(|ocs| ocs.status), word) {
+        (200..300, Some(100 | 200), _) => Ok(()),
+        (400, Some(_), Some(word)) => Err(of_word(word)),
+        (404, Some(404), _) => Err(Refusal::RoomUnknown(
+            "the room was deleted, so Nextcloud cannot take its recording: fetch the file from the spool"
+                .to_owned(),
+        )),
+        (401 | 403, _, _) => Err(Refusal::Transient(SECRET.to_owned())),
+        (413, _, _) => Err(Refusal::Limit(
+            "413: the file is larger than a proxy or web server before Nextcloud allows: raise nginx \
+             client_max_body_size, Apache LimitRequestBody, or the limit of the proxy"
+                .to_owned(),
+        )),
+        _ => Err(common(answer)),
+    }
+}
+
+/// The reasons of `/store`. A limit can be raised, so those are worth another try; the others are not.
+fn of_word(word: &str) -> Refusal {
+    let explained = |explanation: &str| format!("{word}: {explanation}");
+    match word {
+        "size" => Refusal::Limit(explained("the file is larger than PHP's post_max_size, raise it")),
+        "invalid_file" => {
+            Refusal::Limit(explained("the file is larger than PHP's upload_max_filesize, raise it"))
+        }
+        "owner_participant" => {
+            Refusal::Permanent(explained("the owner has left the room, invite them again"))
+        }
+        "owner_invalid" => {
+            Refusal::Permanent(explained("the owner's files cannot be opened, does the account exist?"))
+        }
+        "owner_permission" => {
+            Refusal::Permanent(explained("the owner's storage is full or read-only, raise the quota"))
+        }
+        "file_mimetype" | "file_extension" => {
+            Refusal::Permanent(explained("this Nextcloud takes no such files, use .webm and .ogg"))
+        }
+        "empty_file" => Refusal::Permanent(explained("nothing was recorded")),
+        _ => Refusal::Permanent(explained("Nextcloud refuses the file, its log says more")),
+    }
+}
+
+/// Everything that is not Nextcloud's last word.
+fn common(answer: &Answer) -> Refusal {
+    let status = answer.status;
+    if status.is_redirection() {
+        let location = answer.location.as_deref().unwrap_or("another address");
+        return Refusal::Transient(format!(
+            "{status}: Nextcloud redirects to {location}: it must be reachable under the URL with which it calls \
+             this server (overwrite.cli.url, overwriteprotocol)"
+        ));
+    }
+    if status.is_success() || status.as_u16() == 404 {
+        return Refusal::Transient(format!(
+            "{status}, but not from Talk's recording API: is the Talk app enabled, and no login page or proxy in \
+             between?"
+        ));
+    }
+    let text: String = answer.body.chars().filter(|character| !character.is_control()).take(200).collect();
+    let reason = format!("{status}: {text}");
+    // A gateway that gave up does not know what became of the request behind it.
+    if matches!(status.as_u16(), 502 | 504) {
+        Refusal::Unanswered(reason)
+    } else {
+        Refusal::Transient(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status: StatusCode::from_u16(status).unwrap(), body: body.to_owned(), location: None }
+    }
+
+    fn ocs(status: u16, ocs_status: u16, data: &str) -> Answer {
+        let meta = format!(r#"{{"status":"x","statuscode":{ocs_status},"message":""}}"#);
+        answer(status, &format!(r#"{{"ocs":{{"meta":{meta},"data":{data}}}}}"#))
+    }
+
+    fn refused(word: &str) -> Refusal {
+        of_upload(&ocs(400, 400, &format!(r#"{{"error":"{word}"}}"#))).unwrap_err()
+    }
+
+    #[test]
+    fn success_is_what_nextcloud_says() {
+        assert_eq!(of_upload(&ocs(200, 200, "null")), Ok(()));
+        assert_eq!(of_notice(&ocs(200, 100, "null")), Ok(()));
+    }
+
+    #[test]
+    fn a_login_page_stores_nothing() {
+        for body in ["<html>Log in</html>", "", "{}", "null"] {
+            assert!(matches!(of_upload(&answer(200, body)), Err(Refusal::Transient(_))), "{body}");
+            assert!(matches!(of_notice(&answer(200, body)), Err(Refusal::Transient(_))), "{body}");
+        }
+    }
+
+    #[test]
+    fn limits_are_worth_a_try_now_and_then() {
+        for word in ["size", "invalid_file"] {
+            assert!(matches!(refused(word), Refusal::Limit(_)), "{word}");
+        }
+        assert!(matches!(of_upload(&answer(413, "<html>")), Err(Refusal::Limit(_))));
+    }
+
+    #[test]
+    fn what_only_a_human_can_mend_is_refused_for_good() {
+        for word in ["owner_participant", "owner_permission", "file_mimetype", "empty_file", "something_new"]
+        {
+            let refusal = refused(word);
+            assert!(
+                matches!(&refusal, Refusal::Permanent(reason) if reason.starts_with(word)),
+                "{refusal:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_nextcloud_knows_that_a_room_is_missing() {
+        let room_unknown = ocs(404, 404, r#"{"error":{"code":"no_such_room"}}"#);
+        assert!(matches!(of_upload(&room_unknown), Err(Refusal::RoomUnknown(_))));
+        assert!(matches!(of_notice(&room_unknown), Err(Refusal::RoomUnknown(_))));
+        for no_route in [ocs(404, 998, "[]"), answer(404, "<html>")] {
+            assert!(matches!(of_upload(&no_route), Err(Refusal::Transient(_))), "{no_route:?}");
+            assert!(matches!(of_notice(&no_route), Err(Refusal::Transient(_))), "{no_route:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_secret_may_be_mended_at_any_time() {
+        assert!(matches!(of_upload(&answer(401, "")), Err(Refusal::Transient(_))));
+        assert!(matches!(of_notice(&answer(403, "")), Err(Refusal::Transient(_))));
+    }
+
+    #[test]
+    fn whatever_else_goes_wrong_is_tried_again() {
+        for status in [400, 405, 408, 423, 429, 500, 503] {
+            assert!(matches!(of_upload(&answer(status, "")), Err(Refusal::Transient(_))), "{status}");
+            assert!(matches!(of_notice(&answer(status, "")), Err(Refusal::Transient(_))), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_does_not_know_what_was_done() {
+        assert!(matches!(of_notice(&answer(504, "")), Err(Refusal::Unanswered(_))));
+    }
+
+    #[test]
+    fn a_redirect_says_where_it_leads() {
+        let redirect = Answer { location: Some("https://new.example.com/".to_owned()), ..answer(301, "") };
+        let refusal = of_upload(&redirect).unwrap_err().to_string();
+        assert!(refusal.contains("https://new.example.com/"), "{refusal}");
+    }
+}
