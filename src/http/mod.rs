@@ -1,0 +1,19 @@
+//! The HTTP service: `GET /api/v1/welcome`, `POST /api/v1/room/{token}`, `GET /metrics`.
+//!
+//! What always holds:
+//! - a request is answered in milliseconds, before any work: Nextcloud waits for the answer inside of a user's
+//!   request;
+//! - nothing of a request is believed before its signature is verified, but its length;
+//! - an answer never tells a secret, nor the right checksum.
+//!
+//! In reading order: [`server`] binds and routes, [`signed`] authenticates, [`room`] starts and stops,
+//! [`metrics`] renders, [`client`] tells who asks.
+
+mod client;
+mod metrics;
+mod room;
+mod server;
+mod signed;
+mod welcome;
+
+pub use server::{BindError, Doorway, Http};
