@@ -1,0 +1,152 @@
+//! The screen of one recording: an Xvfb of its own, which no other user of the machine can look at.
+//!
+//! Xvfb picks a free display number itself and says it when it is ready. It demands a random cookie from whoever
+//! connects. Asked to end it removes its lock file; if it had to be killed, [`remove_stale_lock`] does so.
+
+use std::{fs, path::Path, time::Duration};
+
+use actors::ports::EngineError;
+use rustix::process::Signal;
+use uuid::Uuid;
+
+use super::{
+    process::{Launch, Program, Stream},
+    scratch::{Environment, Scratch},
+};
+
+const STAGE: &str = "display";
+const PATIENCE: Duration = Duration::from_secs(15);
+const GRACE: Duration = Duration::from_secs(2);
+/// File in the runtime directory: display number and process id, for who must clean up.
+const NOTE: &str = "display";
+
+/// A size in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    /// Width.
+    pub(super) width: u32,
+    /// Height.
+    pub(super) height: u32,
+}
+
+/// A running Xvfb.
+#[derive(Debug)]
+pub(super) struct Display {
+    program: Program,
+    name: String,
+}
+
+impl Display {
+    /// Starts a screen and lets `environment` lead to it.
+    ///
+    /// # Errors
+    /// When Xvfb is missing or does not come up.
+    pub(super) async fn start(
+        scratch: &Scratch,
+        environment: &mut Environment,
+        size: Size,
+    ) -> Result<Self, EngineError> {
+        let cookie = scratch.write("xauthority", &authority(Uuid::new_v4().as_bytes()))?;
+        let mut program = Program::launch(Launch {
+            stage: STAGE,
+            program: "Xvfb".into(),
+            arguments: arguments(size, &cookie).into_iter().map(Into::into).collect(),
+            environment: environment.clone(),
+            // It removes its lock then.
+            when_orphaned: Signal::TERM,
+            speaks: Stream::Output,
+        })?;
+        let number = program.ready(PATIENCE, |line| line.parse::<u32>().ok()).await?;
+        program.ignore_output();
+        let pid = program.pid().map_or(0, rustix::process::Pid::as_raw_pid);
+        scratch.write(NOTE, format!("{number} {pid}").as_bytes())?;
+        let name = format!(":{number}");
+        environment.set("DISPLAY", &name);
+        environment.set("XAUTHORITY", cookie);
+        Ok(Self { program, name })
+    }
+
+    /// Its name, such as `:7`.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits until it dies.
+    pub(super) async fn ended(&mut self) -> EngineError {
+        self.program.ended().await
+    }
+
+    /// Whether it is dead by now.
+    pub(super) fn is_dead(&mut self) -> bool {
+        self.program.is_dead()
+    }
+
+    /// Ends it.
+    pub(super) async fn stop(&mut self) {
+        self.program.stop(Signal::TERM, GRACE).await;
+    }
+}
+
+fn arguments(size: Size, authority: &Path) -> Vec<String> {
+    let screen = format!("{}x{}x24", size.width, size.height);
+    let authority = authority.display().to_string();
+    ["-displayfd", "1", "-nolisten", "tcp", "-noreset", "-auth", &authority, "-screen", "0", &screen]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// An X authority file with one cookie for every display of every host: the number is not known yet.
+fn authority(cookie: &[u8; 16]) -> Vec<u8> {
+    const ANY_HOST: u16 = 0xFFFF;
+    const NAME: &[u8] = b"MIT-MAGIC-COOKIE-1";
+    let mut file = ANY_HOST.to_be_bytes().to_vec();
+    // Address and display number are empty: each matches all.
+    for field in [b"".as_slice(), b"", NAME, cookie] {
+        let length = u16::try_from(field.len()).unwrap_or(u16::MAX);
+        file.extend_from_slice(&length.to_be_bytes());
+        file.extend_from_slice(field);
+    }
+    file
+}
+
+/// Removes the lock and the socket of a killed display, if they are still those of the recording in `directory`.
+pub(super) fn remove_stale_lock(directory: &Path) {
+    let Ok(note) = fs::read_to_string(directory.join(NOTE)) else {
+        return;
+    };
+    let Some((number, pid)) =
+        note.split_once(' ').and_then(|(number, pid)| Some((number.parse::<u32>().ok()?, pid)))
+    else {
+        return;
+    };
+    let lock = format!("/tmp/.X{number}-lock");
+    let holder = fs::read_to_string(&lock).unwrap_or_default();
+    if holder.trim() == pid {
+        // Whoever comes first removes them; that they are gone is what counts.
+        drop(fs::remove_file(lock));
+        drop(fs::remove_file(format!("/tmp/.X11-unix/X{number}")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_screen_is_open_to_nobody_else() {
+        let size = Size { width: 1920, height: 1080 };
+        assert_eq!(
+            arguments(size, Path::new("/run/x")).join(" "),
+            "-displayfd 1 -nolisten tcp -noreset -auth /run/x -screen 0 1920x1080x24"
+        );
+    }
+
+    #[test]
+    fn the_authority_file_has_one_entry_that_matches_every_display() {
+        let file = authority(&[7; 16]);
+        assert_eq!(&file[..8], [0xFF, 0xFF, 0, 0, 0, 0, 0, 18]);
+        assert_eq!(&file[8..26], b"MIT-MAGIC-COOKIE-1");
+        assert_eq!(&file[26..28], [0, 16]);
+        assert_eq!(file.len(), 44);
+    }
+}

@@ -1,0 +1,53 @@
+//! Looks at the page at short intervals, so that a recording of nothing does not go on for hours.
+//!
+//! A page that is gone ends the recording: the browser says so, or the process behind the page has disappeared. A page
+//! that only answers late does not, since a busy machine is no reason to end a recording; it is warned of once.
+
+use std::time::Duration;
+
+use actors::ports::EngineError;
+use tokio::time::sleep;
+
+use super::{
+    bidi::Trouble,
+    browser::{Page, STAGE},
+};
+
+const PAUSE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The settings that were put there for the call are gone when the page is another one.
+const PROBE: &str = "() => JSON.stringify(window.signalingSettings ? '' : location.href)";
+
+/// Returns when the page is gone.
+pub(super) async fn watch(page: &Page) -> EngineError {
+    let mut processes = page.page_processes();
+    let mut refused = false;
+    let mut late = false;
+    loop {
+        sleep(PAUSE).await;
+        match page.ask::<String>(PROBE, &[], PATIENCE).await {
+            Ok(elsewhere) if elsewhere.is_empty() => {
+                (late, refused) = (false, false);
+                processes = page.page_processes();
+            }
+            Ok(elsewhere) => {
+                return EngineError::new(STAGE, format!("the page left the call for {elsewhere}"));
+            }
+            Err(Trouble::Late(_)) => {
+                let now = page.page_processes();
+                if processes.iter().any(|process| !now.contains(process)) {
+                    return EngineError::new(STAGE, "a process of the page crashed");
+                }
+                if !late {
+                    log::warn!(recording:% = page.recording(), seconds = PATIENCE.as_secs(); "the page answers late, the machine may be too busy");
+                }
+                late = true;
+            }
+            // Once may be a page in the middle of something, twice is not.
+            Err(trouble) if refused || trouble == Trouble::Gone => {
+                return EngineError::new(STAGE, format!("the page is gone: {trouble}"));
+            }
+            Err(_) => refused = true,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The engine that makes real recordings: a display, a sound server, a browser that joins the call, and an encoder.
+//!
+//! ```text
+//!   display ──► audio ──► browser ──► call ──► encoder ──► "rolling"
+//!                                                             │
+//!                      stop asked  ·  a program ended  ·  the page is gone
+//!                                                             │
+//!   display ◄── audio ◄── browser ◄── call ◄── encoder ◄──────┘
+//! ```
+//!
+//! What always holds:
+//! - every recording has programs of its own; each leads a process group, and all of them are gone within seconds when
+//!   the recording ends, however it ends: asked, broken, dropped, or with the server itself;
+//! - the media is sealed first, while the call is still there;
+//! - an error names the part that broke and the reason, in words for an operator, without any secret;
+//! - nothing is downloaded.
+//!
+//! In reading order: `studio` is one recording; `display`, `audio`, `browser` (with `firefox`, `chromium` and `bidi`),
+//! `call`, `health` and `encoder` are its parts; `process` starts programs and `lines` reads what they print; `scratch`
+//! is where they live, `sweep` cleans up after them; [`programs`] finds them.
+
+mod audio;
+mod bidi;
+mod browser;
+mod call;
+mod chromium;
+mod display;
+mod encoder;
+mod firefox;
+mod health;
+mod lines;
+mod process;
+pub mod programs;
+mod scratch;
+mod studio;
+mod sweep;
+
+use std::{path::PathBuf, sync::Arc};
+
+use actors::ports::{Cues, Engine, EngineError, Job, Take};
+use async_trait::async_trait;
+
+use self::{
+    scratch::Scratch,
+    studio::{Plan, Studio},
+};
+use crate::config::{BackendSettings, Config};
+
+/// Records calls with real programs.
+#[derive(Debug)]
+pub struct Pipeline {
+    config: Arc<Config>,
+    /// Where the runtime directories of recordings lie.
+    base: PathBuf,
+}
+
+impl Pipeline {
+    /// An engine, after it has removed what an earlier life of this server left behind: processes, runtime
+    /// directories, X locks.
+    ///
+    /// # Errors
+    /// When there is no place for the runtime directories.
+    pub fn new(config: Arc<Config>) -> Result<Self, EngineError> {
+        let base = scratch::base_directory();
+        scratch::prepare_base(&base)?;
+        let pipeline = Self { config, base };
+        if let Err(error) = sweep::sweep(&pipeline.base) {
+            log::warn!(directory:% = pipeline.base.display(), error:% = error; "could not look for remains of earlier recordings");
+        }
+        if pipeline.config.recording.browser.is_none() {
+            match programs::choose(&pipeline.config.recording) {
+                Ok(installed) => {
+                    log::info!(browser:% = installed; "no browser is configured, taking the one that is installed");
+                }
+                Err(missing) => log::warn!(cause:% = missing; "no recording can be made"),
+            }
+        }
+        Ok(pipeline)
+    }
+
+    fn settings_of(&self, job: &Job) -> Result<&BackendSettings, EngineError> {
+        self.config.backends.settings_of(&job.backend).ok_or_else(|| {
+            EngineError::new("call", format!("the backend {} is not configured any more", job.backend))
+        })
+    }
+}
+
+#[async_trait]
+impl Engine for Pipeline {
+    async fn record(&self, job: &Job, cues: Cues) -> Result<Take, EngineError> {
+        let backend = self.settings_of(job)?;
+        let browser = programs::choose(&self.config.recording)
+            .map_err(|missing| EngineError::new(browser::STAGE, missing))?;
+        let plan = Plan { job, config: &self.config, backend, browser: &browser };
+        let mut studio = Studio::new(plan, Scratch::create(&self.base, job.id)?);
+        let ending = tokio::select! {
+            () = cues.stop_asked() => Ok(()),
+            broken = make(&mut studio, &cues) => Err(broken),
+        };
+        let seconds = studio.wind_down().await;
+        ending?;
+        Ok(Take { seconds: seconds? })
+    }
+}
+
+/// Records until something breaks.
+async fn make(studio: &mut Studio<'_>, cues: &Cues) -> EngineError {
+    if let Err(error) = studio.bring_up().await {
+        return error;
+    }
+    cues.rolling();
+    studio.broken().await
+}

@@ -1,0 +1,130 @@
+//! Removes what recordings left behind: at the start of the server what an earlier life of it left, at the end of
+//! a recording what its programs left.
+//!
+//! Only what is known to be ours is touched: directories in our base whose lock nobody holds, processes that carry
+//! the mark of such a directory, and X locks that such a directory names. A recording of another living server that
+//! shares the base holds its lock, so that it is never touched.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal},
+};
+
+use super::{
+    display,
+    scratch::{MARK, NAME_DIGITS, lock_base, lock_file},
+};
+
+/// Removes the directories of recordings that nobody makes any more, with their processes and X locks.
+///
+/// # Errors
+/// When the base cannot be read or locked.
+pub(super) fn sweep(base: &Path) -> io::Result<()> {
+    let _base = lock_base(base)?;
+    for entry in fs::read_dir(base)? {
+        let directory = entry?.path();
+        if let Some(name) = abandoned(&directory) {
+            let ended = end_marked(&name, &directory);
+            remove(&directory);
+            log::info!(directory:% = directory.display(), processes = ended; "removed what a recording had left behind");
+        }
+    }
+    Ok(())
+}
+
+/// The name of a directory that has the name of a recording's and is locked by nobody.
+fn abandoned(directory: &Path) -> Option<String> {
+    let name = directory.file_name()?.to_str()?;
+    let ours = name.len() == NAME_DIGITS && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !ours || !directory.is_dir() {
+        return None;
+    }
+    let lock = lock_file(&directory.join("lock")).ok()?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(name.to_owned())
+}
+
+/// Kills the processes that carry the mark of a recording, or of one whose id begins so, and those that have its
+/// directory as an argument: Chromium wipes its environment. Says how many there were.
+pub(super) fn end_marked(id: &str, directory: &Path) -> usize {
+    let mark = format!("{MARK}={id}");
+    let argument = format!("={}/", directory.display());
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return 0;
+    };
+    let mut ended = 0;
+    for process in processes.flatten() {
+        let Some(pid) =
+            process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
+        else {
+            continue;
+        };
+        // Opened before the look at it, so that what is killed is what was looked at.
+        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {
+            continue;
+        };
+        if pid != getpid() && carries(&process.path(), mark.as_bytes(), argument.as_bytes()) {
+            ended += usize::from(pidfd_send_signal(&handle, Signal::KILL).is_ok());
+        }
+    }
+    ended
+}
+
+fn carries(process: &Path, mark: &[u8], argument: &[u8]) -> bool {
+    let read = |name: &str| fs::read(process.join(name)).unwrap_or_default();
+    read("environ").split(|byte| *byte == 0).any(|variable| variable.starts_with(mark))
+        || read("cmdline").windows(argument.len()).any(|window| window == argument)
+}
+
+/// Removes the directory of a recording whose programs have been killed, and its display's lock.
+pub(super) fn remove(directory: &Path) {
+    display::remove_stale_lock(directory);
+    // A program that is just dying may still have made a file.
+    for _ in 0..3 {
+        match fs::remove_dir_all(directory) {
+            Ok(()) => return,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(_) => {}
+        }
+    }
+    let left: PathBuf = directory.to_owned();
+    log::warn!(directory:% = left.display(); "could not remove a runtime directory, the next start tries again");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use actors::ids::RecordingId;
+
+    use super::*;
+    use crate::pipeline::scratch::Scratch;
+
+    #[test]
+    fn a_living_recording_is_left_alone_and_a_dead_one_is_removed_with_its_processes() {
+        let base = tempfile::tempdir().unwrap();
+        let living = Scratch::create(base.path(), RecordingId::random()).unwrap();
+        let dead = RecordingId::random().to_string();
+        fs::create_dir(base.path().join(&dead[..NAME_DIGITS])).unwrap();
+        let mut orphan = Command::new("sleep").arg("60").env(MARK, &dead).spawn().unwrap();
+
+        sweep(base.path()).unwrap();
+
+        assert!(living.path("lock").exists());
+        assert!(!base.path().join(&dead[..NAME_DIGITS]).exists());
+        assert!(!orphan.wait().unwrap().success());
+    }
+
+    #[test]
+    fn directories_of_others_are_left_alone() {
+        let base = tempfile::tempdir().unwrap();
+        fs::create_dir(base.path().join("somebody")).unwrap();
+        sweep(base.path()).unwrap();
+        assert!(base.path().join("somebody").exists());
+    }
+}
