@@ -1,0 +1,27 @@
+//! A small honest Nextcloud, a sample call and a judge of recordings: enough to see the recorder work from the
+//! pressed button to the stored file, without a cloud.
+//!
+//! It speaks the wire contract from the other side and shares no code with the recorder but the
+//! [signature](crate::signature), so that a misunderstanding shows instead of being made twice.
+//!
+//! In reading order:
+//! - [`cloud`]: starts and stops it; what a test asks of it;
+//! - [`state`]: what it knows, and how notices change that (pure);
+//! - `press`: the buttons of a moderator: signed requests to the recorder, as Talk sends them;
+//! - `routes`: its doors: recording page, signaling settings, notices, uploads; `ocs`: the shape of their answers;
+//! - [`faults`]: what shall go wrong at which door;
+//! - `signaling`: the signaling server, on a port of its own;
+//! - `call.html`: the sample call, a test picture with a clock, sound, and a strip that programs can read;
+//! - [`judge`]: reads a recording back and measures it.
+
+pub mod cloud;
+pub mod faults;
+pub mod judge;
+pub mod state;
+
+mod ocs;
+mod press;
+mod routes;
+mod signaling;
+
+pub use press::{Kind, PressError};
