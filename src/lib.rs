@@ -2,8 +2,24 @@
 //! decides is in the crate [`actors`].
 //!
 //! In reading order:
+//! - [`cli`]: the command line;
+//! - [`app`]: the wiring, from a configuration and an engine to a running server;
 //! - [`config`]: settings, from TOML or the reference's INI, checked when they are loaded;
-//! - [`signature`]: the checksum that guards every door of the protocol.
+//! - [`http`]: what Nextcloud and Prometheus ask for;
+//! - [`nextcloud`]: what Nextcloud is told and given;
+//! - [`pipeline`]: the engine that records with real programs;
+//! - [`signature`]: the checksum that guards every door of the protocol;
+//! - [`demo`]: a small honest Nextcloud, a sample call, and a judge of its recordings;
+//! - [`logging`] and [`tls`]: what is set up once.
 
+pub mod app;
+pub mod cli;
 pub mod config;
+pub mod demo;
+pub mod http;
+pub mod logging;
+pub mod nextcloud;
+pub mod pipeline;
 pub mod signature;
+mod sites;
+pub mod tls;

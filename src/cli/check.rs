@@ -1,0 +1,128 @@
+//! `talk-recorder check`: everything that would keep the server from recording, found before the first call. Changes nothing.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use actix::System;
+use actors::ids::BackendId;
+use rustix::fs::{Access, access, statfs};
+
+use super::environment;
+use crate::{
+    config::{BackendSettings, Config, EngineChoice},
+    nextcloud::Nextcloud,
+    pipeline::programs::{self, Requirement},
+    tls,
+};
+
+/// What statfs says of a file system that lives in memory.
+const TMPFS_MAGIC: i64 = 0x0102_1994;
+
+/// What was found so far.
+#[derive(Default)]
+struct Findings {
+    problems: usize,
+}
+
+impl Findings {
+    fn good(what: &str, detail: &str) {
+        println!("ok       {what}: {detail}");
+    }
+
+    fn doubtful(what: &str, detail: &str) {
+        println!("warning  {what}: {detail}");
+    }
+
+    fn bad(&mut self, what: &str, detail: &str) {
+        self.problems += 1;
+        println!("problem  {what}: {detail}");
+    }
+}
+
+/// Checks, prints, and fails if there is any problem.
+pub(super) fn check(path: Option<&Path>) -> ExitCode {
+    let mut findings = Findings::default();
+    match Config::load(path, environment()) {
+        Ok(loaded) => {
+            let source =
+                loaded.source.map_or("built-in defaults".to_owned(), |path| path.display().to_string());
+            Findings::good("configuration", &source);
+            for warning in &loaded.warnings {
+                Findings::doubtful("configuration", warning);
+            }
+            check_world(&loaded.config, &mut findings);
+        }
+        Err(error) => {
+            for mistake in error.mistakes() {
+                findings.bad("configuration", mistake);
+            }
+        }
+    }
+    match findings.problems {
+        0 => ExitCode::SUCCESS,
+        problems => {
+            println!("{problems} to be solved before this server can record");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check_world(config: &Config, findings: &mut Findings) {
+    tls::install_provider();
+    if config.recording.engine == EngineChoice::Synthetic {
+        Findings::doubtful("engine", "synthetic: nothing will be recorded");
+    } else {
+        for requirement in System::new().block_on(programs::requirements(config)) {
+            check_program(&requirement, findings);
+        }
+    }
+    for backend in &config.backends.listed {
+        check_backend(&backend.id, &backend.settings, findings);
+    }
+    if let Some(settings) = &config.backends.any {
+        check_backend(&BackendId::allowall(), settings, findings);
+    }
+    if config.signaling.common.is_none() && config.signaling.servers.is_empty() {
+        findings.bad(
+            "signaling",
+            "no internal secret: set [signaling] internalsecret, or a section for each server",
+        );
+    }
+}
+
+fn check_program(requirement: &Requirement, findings: &mut Findings) {
+    match &requirement.found {
+        Ok(found) => {
+            Findings::good(&requirement.name, &format!("{} {}", found.path.display(), found.version));
+        }
+        Err(advice) => findings.bad(&requirement.name, advice),
+    }
+}
+
+fn check_backend(id: &BackendId, settings: &BackendSettings, findings: &mut Findings) {
+    let what = format!("backend {id}");
+    match Nextcloud::new(id, settings) {
+        Ok(_) => Findings::good(&what, "its HTTP client can be made"),
+        Err(error) => findings.bad(&what, &error.to_string()),
+    }
+    check_spool(&what, &settings.directory, findings);
+}
+
+/// The spool, or the place where it will be made, must be writable and outlive a reboot.
+fn check_spool(what: &str, directory: &Path, findings: &mut Findings) {
+    let what = format!("{what}, spool {}", directory.display());
+    let existing: PathBuf =
+        directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/")).to_owned();
+    if access(&existing, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        findings.bad(&what, &format!("{} is not writable for this user", existing.display()));
+        return;
+    }
+    match statfs(&existing) {
+        Ok(stat) if stat.f_type == TMPFS_MAGIC => {
+            Findings::doubtful(&what, "lies in memory: recordings that wait there are lost at a reboot");
+        }
+        _ => Findings::good(&what, "writable"),
+    }
+}

@@ -1,0 +1,52 @@
+//! The command line.
+
+mod check;
+mod demo;
+mod serve;
+
+use std::{env, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// The recording server for Nextcloud Talk.
+#[derive(Debug, Parser)]
+#[command(name = "talk-recorder", version, disable_version_flag = true)]
+struct Cli {
+    /// The configuration: `.toml`, or a `server.conf` of the reference server.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the version.
+    #[arg(short, long)]
+    version: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve; this is the default.
+    Serve,
+    /// Load the configuration, look for the programs, and say everything that is wrong.
+    Check,
+    /// Record a sample call on this machine, for real, and show what came out.
+    Demo(demo::Options),
+}
+
+/// The environment, without variables that are no text: none of ours is.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Does what the arguments ask for.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.version {
+        println!("{}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(cli.config.as_deref()),
+        Command::Check => check::check(cli.config.as_deref()),
+        Command::Demo(options) => demo::demo(&options),
+    }
+}
