@@ -1,1 +1,21 @@
-//! What the tests share.
+//! What the tests of the whole server share.
+//!
+//! - [`scene`]: a built server, a demo cloud and a directory for both, ready to record;
+//! - [`server`]: the built server as a process that can be asked, stopped, killed and started again;
+//! - [`tls`]: a door with a certificate in front of a cloud;
+//! - [`usage`]: what the processes of a server cost, by kind;
+//! - [`processes`]: what a server started, and whether it is gone.
+//!
+//! Everything that a scene starts can be told from other processes. When the scene is over, a process that still
+//! runs fails the test.
+
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+pub mod processes;
+pub mod scene;
+pub mod server;
+pub mod tls;
+pub mod usage;
+
+pub use scene::{Scene, Setup};
+pub use server::Server;

@@ -1,0 +1,28 @@
+//! Real recordings: Xvfb, PulseAudio, both browsers and ffmpeg, driven by the built server, judged by what lies in the file.
+//!
+//! They run one after the other, since each is a load of its own for a small machine, and a judgement about
+//! frames wants the machine for itself.
+
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::float_cmp, reason = "the counts are small whole numbers, which a float holds exactly")]
+
+mod crash;
+mod death;
+mod join;
+mod quality;
+mod stage;
+
+/// The server's program.
+const SERVER: &str = env!("CARGO_BIN_EXE_talk-recorder");
+
+#[test]
+fn every_file_of_the_suite_is_in_the_list() {
+    let listed = include_str!("main.rs");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real");
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else { continue };
+        assert!(listed.contains(&format!("mod {module};")), "{name} is not run");
+    }
+}

@@ -1,0 +1,95 @@
+//! The command line: what it prints and how it ends.
+
+use std::{fs, process::Command};
+
+use crate::SERVER;
+
+/// Exit code, standard output, standard error.
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(SERVER).args(arguments).env_remove("RUST_LOG").output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_version_is_the_number_alone() {
+    for flag in ["-v", "--version"] {
+        assert_eq!(run(&[flag]), (Some(0), format!("{}\n", env!("CARGO_PKG_VERSION")), String::new()));
+    }
+}
+
+#[test]
+fn a_missing_configuration_is_named() {
+    let (code, _, errors) = run(&["--config", "/does/not/exist.toml"]);
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("/does/not/exist.toml"), "{errors}");
+}
+
+#[test]
+fn every_mistake_of_a_configuration_is_told_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let text = "[http]\nlisten = \"nowhere\"\n[backend]\nbackends = [\"cloud\"]\nvideowidth = 7\ndirectory = \"/tmp/x\"\n\
+                [cloud]\nurl = \"not a url\"\nsecret = \"very secret\"\n";
+    fs::write(&config, text).unwrap();
+    for arguments in
+        [&["--config", config.to_str().unwrap()][..], &["check", "--config", config.to_str().unwrap()][..]]
+    {
+        let (code, output, errors) = run(arguments);
+        assert_ne!(code, Some(0));
+        let told = format!("{output}{errors}");
+        for word in ["listen", "nowhere", "videowidth", "url"] {
+            assert!(told.contains(word), "{word} in\n{told}");
+        }
+        assert!(!told.contains("very secret"), "{told}");
+    }
+}
+
+#[test]
+fn check_finds_the_programs_and_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let spool = directory.path().join("spool");
+    let text = format!(
+        "[backend]\nbackends = [\"cloud\"]\ndirectory = \"{}\"\n[cloud]\nurl = \"https://cloud.example.com\"\n\
+         secret = \"s\"\n[signaling]\ninternalsecret = \"i\"\n",
+        spool.display(),
+    );
+    fs::write(&config, text).unwrap();
+    let (code, output, errors) = run(&["check", "--config", config.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "programs missing? run `make test-deps`\n{output}{errors}");
+    for program in ["Xvfb", "PulseAudio", "ffmpeg", "Firefox"] {
+        assert!(output.contains(&format!("ok       {program}")), "{program} in\n{output}");
+    }
+    assert!(!spool.exists());
+}
+
+#[test]
+fn check_fails_when_a_program_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let text = "[backend]\ndirectory = \"/tmp\"\n[signaling]\ninternalsecret = \"i\"\n\
+                [recording]\nbrowser = \"chrome\"\ndriverPath = \"/no/chromedriver\"\n";
+    fs::write(&config, text).unwrap();
+    let (code, output, _) = run(&["check", "--config", config.to_str().unwrap()]);
+    assert_eq!(code, Some(1));
+    assert!(output.contains("problem") && output.contains("/no/chromedriver"), "{output}");
+}
+
+#[test]
+fn two_servers_do_not_share_a_spool() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let spool = directory.path().join("spool");
+    let text = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\n[backend]\nbackends = [\"cloud\"]\ndirectory = \"{}\"\n\
+         [cloud]\nurl = \"https://cloud.example.com\"\nsecret = \"s\"\n[recording]\nengine = \"synthetic\"\n",
+        spool.display(),
+    );
+    fs::write(&config, text).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _first = runtime.block_on(testing::Server::start(SERVER, &config));
+    let (code, _, errors) = run(&["--config", config.to_str().unwrap()]);
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("is in use by another talk-recorder"), "{errors}");
+}

@@ -1,0 +1,28 @@
+//! The built server from outside: real HTTP, real signals, a real spool, a Nextcloud double that does what Nextcloud does,
+//! and the synthetic engine, so that no browser is needed.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::float_cmp, reason = "the counts are small whole numbers, which a float holds exactly")]
+
+mod cli;
+mod crash;
+mod life;
+mod metrics;
+mod network;
+mod protocol;
+mod reference;
+mod upload;
+
+/// The server's program.
+const SERVER: &str = env!("CARGO_BIN_EXE_talk-recorder");
+
+#[test]
+fn every_file_of_the_suite_is_in_the_list() {
+    let listed = include_str!("main.rs");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite");
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else { continue };
+        assert!(listed.contains(&format!("mod {module};")), "{name} is not run");
+    }
+}

@@ -1,0 +1,89 @@
+//! Processes that belong to a server: those that carry its marker, and their descendants.
+//!
+//! The marker is the path of the server's run-time directory. It stands in the environment of everything that the server
+//! starts; Chromium wipes the environment of its processes, but most of them have the directory in their command line.
+
+use std::{
+    collections::HashSet,
+    fs,
+    time::{Duration, Instant},
+};
+
+use procfs::process::all_processes;
+
+/// The environment variable that holds the marker.
+pub const MARKER: &str = "TALK_RECORDER_TEST";
+
+/// A running process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// Its command line.
+    pub command: String,
+    /// CPU time that it has used, in ticks.
+    pub ticks: u64,
+    parent: i32,
+    is_ours: bool,
+}
+
+/// Every process with this marker and its descendants, except for dead ones that nobody has waited for.
+pub fn carrying(marker: &str) -> Vec<Process> {
+    let mut processes = look_at_all(marker);
+    let mut ours: HashSet<i32> =
+        processes.iter().filter(|process| process.is_ours).map(|process| process.pid).collect();
+    loop {
+        let known = ours.len();
+        ours.extend(
+            processes
+                .iter()
+                .filter(|process| ours.contains(&process.parent))
+                .map(|process| process.pid)
+                .collect::<Vec<_>>(),
+        );
+        if ours.len() == known {
+            break;
+        }
+    }
+    processes.retain(|process| ours.contains(&process.pid));
+    processes
+}
+
+/// Waits until no process carries the marker; returns those that still do after `limit`.
+pub fn wait_until_gone(marker: &str, limit: Duration) -> Vec<Process> {
+    #[expect(clippy::disallowed_methods, reason = "this waits for other processes, outside of any runtime")]
+    let (begun, pause) = (Instant::now(), || std::thread::sleep(Duration::from_millis(50)));
+    loop {
+        let left = carrying(marker);
+        if left.is_empty() || begun.elapsed() > limit {
+            return left;
+        }
+        pause();
+    }
+}
+
+/// The X displays that are taken on this machine, by the names of their lock files.
+pub fn display_locks() -> Vec<String> {
+    let Ok(entries) = fs::read_dir("/tmp") else { return Vec::new() };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut locks: Vec<String> =
+        names.filter(|name| name.starts_with(".X") && name.ends_with("-lock")).collect();
+    locks.sort();
+    locks
+}
+
+fn look_at_all(marker: &str) -> Vec<Process> {
+    let Ok(processes) = all_processes() else { return Vec::new() };
+    let variable = format!("{MARKER}={marker}");
+    processes.filter_map(|process| look_at(&process.ok()?, marker, &variable)).collect()
+}
+
+/// A process, unless it is gone or dead.
+fn look_at(process: &procfs::process::Process, marker: &str, variable: &str) -> Option<Process> {
+    let stat = process.stat().ok().filter(|stat| stat.state != 'Z')?;
+    let command = process.cmdline().ok()?.join(" ");
+    let environment = fs::read(format!("/proc/{}/environ", stat.pid)).unwrap_or_default();
+    let in_environment = environment.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes());
+    let is_ours = in_environment || command.contains(marker);
+    Some(Process { pid: stat.pid, command, ticks: stat.utime + stat.stime, parent: stat.ppid, is_ours })
+}

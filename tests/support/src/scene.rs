@@ -1,0 +1,168 @@
+//! A built server, a demo cloud and a directory for both.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+pub use talk_recorder::demo::state::StoredFile;
+use talk_recorder::{
+    demo::{
+        Kind,
+        cloud::{Cloud, Settings},
+        state::{NoticeKind, State},
+    },
+    tls,
+};
+use tempfile::TempDir;
+
+use crate::Server;
+
+/// The room of every scene.
+pub const ROOM: &str = "abcd1234";
+/// Whom it belongs to.
+pub const OWNER: &str = "alice";
+/// The recording secret of every scene.
+pub const SECRET: &str = "open sesame";
+const INTERNAL: &str = "internal secret";
+
+/// How a scene differs from the plain one.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// More lines, by section: they stand in the configuration as they are.
+    pub recording: &'static str,
+    /// For `[backend]`.
+    pub backend: &'static str,
+    /// Whole sections.
+    pub more: &'static str,
+    /// What the server takes for the internal secret, where it is not the right one.
+    pub internal_secret: Option<&'static str>,
+}
+
+/// Everything around one server.
+pub struct Scene {
+    /// The server under test. It ends before the cloud does.
+    pub server: Server,
+    /// Its Nextcloud.
+    pub cloud: Cloud,
+    directory: TempDir,
+}
+
+impl Scene {
+    /// A server with the synthetic engine.
+    pub async fn synthetic(binary: &str) -> Self {
+        Self::start(binary, Setup { recording: "engine = \"synthetic\"", ..Setup::default() }).await
+    }
+
+    /// A server with these settings.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(binary: &str, setup: Setup) -> Self {
+        tls::install_provider();
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let cloud = Cloud::start(Settings {
+            recording_secret: SecretString::from(SECRET),
+            internal_secret: SecretString::from(INTERNAL),
+            rooms: vec![(ROOM.to_owned(), OWNER.to_owned()), ("efgh5678".to_owned(), "bob".to_owned())],
+            files: directory.path().join("files"),
+        })
+        .expect("the demo cloud starts");
+        let config = directory.path().join("config.toml");
+        let spool = directory.path().join("spool");
+        let text = format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n\
+             [backend]\nbackends = [\"cloud\"]\ndirectory = \"{}\"\n{}\n\
+             [cloud]\nurl = \"{}\"\nsecret = \"{SECRET}\"\n\
+             [signaling]\ninternalsecret = \"{}\"\n\
+             [recording]\n{}\n{}\n",
+            spool.display(),
+            setup.backend,
+            cloud.address(),
+            setup.internal_secret.unwrap_or(INTERNAL),
+            setup.recording,
+            setup.more,
+        );
+        fs::write(&config, text).expect("the configuration is written");
+        let server = Server::start(binary, &config).await;
+        cloud.use_recorder(server.url());
+        Self { server, cloud, directory }
+    }
+
+    /// The directory of the scene.
+    pub fn directory(&self) -> PathBuf {
+        self.directory.path().to_owned()
+    }
+
+    /// Kills the server and starts it again; the cloud learns its new address.
+    pub async fn restart(&mut self) {
+        self.server.start_again().await;
+        self.cloud.use_recorder(self.server.url());
+    }
+
+    /// The owner presses record.
+    ///
+    /// # Panics
+    /// When the server does not take it.
+    pub async fn press_record(&self, kind: Kind) {
+        self.cloud.press_record(ROOM, kind).await.expect("the start is accepted");
+    }
+
+    /// The owner presses stop.
+    ///
+    /// # Panics
+    /// When the server does not take it.
+    pub async fn press_stop(&self) {
+        self.cloud.press_stop(ROOM).await.expect("the stop is accepted");
+    }
+
+    /// Waits until the cloud is as wanted.
+    ///
+    /// # Panics
+    /// With the cloud's state and the server's log, when it does not become so within `seconds`.
+    pub async fn until(&self, what: &str, seconds: u64, wanted: impl FnMut(&State) -> bool) -> State {
+        let seen = self.cloud.wait_for(wanted, Duration::from_secs(seconds)).await;
+        seen.unwrap_or_else(|error| panic!("{what}: {error}\n{}", self.server.log()))
+    }
+
+    /// Waits until the room is being recorded.
+    pub async fn until_started(&self, seconds: u64) -> State {
+        self.until("started", seconds, |state| {
+            matches!(state.told(ROOM).last(), Some(NoticeKind::Started(_)))
+        })
+        .await
+    }
+
+    /// Waits until that many files are stored, and returns the newest.
+    ///
+    /// # Panics
+    /// As [`until`](Self::until).
+    pub async fn until_stored(&self, count: usize, seconds: u64) -> StoredFile {
+        let state = self.until("stored", seconds, |state| state.stored.len() >= count).await;
+        state.stored.last().cloned().expect("a file was stored")
+    }
+
+    /// What the room was told, in order, without who and when.
+    pub fn told(&self) -> Vec<NoticeKind> {
+        self.cloud.state().told(ROOM)
+    }
+
+    /// The recordings that the spool holds.
+    pub fn spooled(&self) -> Vec<PathBuf> {
+        let backend = self.directory.path().join("spool/cloud");
+        let Ok(items) = fs::read_dir(backend) else { return Vec::new() };
+        items.filter_map(|item| Some(item.ok()?.path())).collect()
+    }
+
+    /// Waits until the spool holds nothing.
+    ///
+    /// # Panics
+    /// When it still does after 10 seconds.
+    pub async fn until_nothing_is_spooled(&self) {
+        for _ in 0..100 {
+            if self.spooled().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the spool still holds {:?}\n{}", self.spooled(), self.server.log());
+    }
+}
