@@ -13,13 +13,65 @@ TEST_PACKAGES := $(PACKAGES) prometheus gcc libc6-dev
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+.PHONY: demo
+demo: deps ## record a sample call for real, and show what came out
+	cargo build --quiet
+	cargo run --quiet -- demo
+
+.PHONY: run
+run: deps ## serve with ./config.toml
+	cargo run --release -- --config config.toml
+
+.PHONY: check
+check: cc-deps fmt-check lint doc deny ## everything that can be checked without recording
+
+.PHONY: test
+test: test-deps ## all tests; the last suite records with real browsers
+	cargo test --workspace --lib
+	cargo test --test suite -- --test-threads=8
+	cargo test --test real -- --test-threads=1
+
+.PHONY: bench
+bench: test-deps ## what a recording costs on this machine, beside the reference's encoder settings
+	cargo bench --bench cost
+
+.PHONY: fmt
+fmt: ## format the code
+	cargo fmt --all
+
+.PHONY: fmt-check
+fmt-check:
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: ## clippy, warnings are errors
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+.PHONY: doc
+doc: ## the code's own documentation, warnings are errors
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+
+# Built from source once, into target/tools.
+TOOLS := $(CURDIR)/target/tools
+$(TOOLS)/bin/cargo-%:
+	cargo install --quiet --locked --root $(TOOLS) cargo-$*
+
+.PHONY: deny
+deny: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete ## licences, sources and bans of the dependencies, and unused ones
+	$(TOOLS)/bin/cargo-deny check licenses bans sources
+	$(TOOLS)/bin/cargo-machete .
+
 .PHONY: deps
-deps: ## install the programs a recording needs (Debian packages)
+deps: ## install the programs that a recording needs (Debian packages)
 	@$(call install,$(PROGRAMS) cc,$(PACKAGES) gcc libc6-dev)
 
 .PHONY: test-deps
 test-deps: ## the same, and what the tests judge with
 	@$(call install,$(TEST_PROGRAMS),$(TEST_PACKAGES))
+
+.PHONY: cc-deps
+cc-deps:
+	@$(call install,cc,gcc libc6-dev)
 
 # install(programs, packages): nothing when every program is there; apt-get as root or through sudo otherwise.
 define install
