@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # The programs a recording drives, and the Debian packages that bring them.
 PROGRAMS := Xvfb pulseaudio ffmpeg ffprobe chromium chromedriver firefox-esr
 PACKAGES := xvfb pulseaudio ffmpeg chromium chromium-driver firefox-esr fonts-dejavu-core ca-certificates
-TEST_PROGRAMS := $(PROGRAMS) promtool cc
+TEST_PROGRAMS := $(PROGRAMS) prometheus promtool cc
 TEST_PACKAGES := $(PACKAGES) prometheus gcc libc6-dev
 
 .PHONY: help

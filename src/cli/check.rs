@@ -95,7 +95,8 @@ fn check_world(config: &Config, findings: &mut Findings) {
 fn check_program(requirement: &Requirement, findings: &mut Findings) {
     match &requirement.found {
         Ok(found) => {
-            Findings::good(&requirement.name, &format!("{} {}", found.path.display(), found.version));
+            let detail = format!("{} {}", found.path.display(), found.version);
+            Findings::good(&requirement.name, detail.trim_end());
         }
         Err(advice) => findings.bad(&requirement.name, advice),
     }

@@ -1,5 +1,7 @@
 //! `POST /api/v1/room/{token}`: start and stop of a recording.
 
+use std::fmt::Display;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::StatusCode,
@@ -7,12 +9,12 @@ use actix_web::{
 };
 use actors::{
     ids::RoomToken,
-    recorder::{Start, StartError, Stop, UnknownRoom},
+    recorder::{Start, Stop, UnknownRoom},
     recording::{Actor, Kind, Order},
     supervisor::{For, Unavailable},
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     client,
@@ -63,48 +65,45 @@ pub(super) async fn room(
         .parse::<RoomToken>()
         .map_err(|error| error.to_string())
         .and_then(|room| Ok((room, parse(&signed.body)?)));
-    match wish {
+    let backend = signed.backend.clone();
+    let answer = match wish {
         Ok((room, wish)) => obey(wish, room, signed, &doorway).await,
-        Err(reason) => {
-            log::warn!(client:%, backend:% = signed.backend, reason; "request refused");
-            refuse(StatusCode::BAD_REQUEST, &reason)
+        Err(reason) => Err((StatusCode::BAD_REQUEST, reason)),
+    };
+    match answer {
+        Ok(()) => HttpResponse::Ok().json(json!({})),
+        Err((status, reason)) => {
+            log::warn!(client:%, backend:%, room = token.as_str(), status = status.as_u16(), reason; "request refused");
+            refuse(status, &reason)
         }
     }
 }
 
-async fn obey(wish: Wish, room: RoomToken, signed: Signed, doorway: &Doorway) -> HttpResponse {
+/// Hands a wish to the recorder. An error is the status of the answer and its reason.
+async fn obey(
+    wish: Wish,
+    room: RoomToken,
+    signed: Signed,
+    doorway: &Doorway,
+) -> Result<(), (StatusCode, String)> {
     let Signed { backend, nextcloud, .. } = signed;
     match wish {
         Wish::Start { kind, owner, actor } => {
             let order = Order { nextcloud, room, kind, owner, actor };
             let answer = doorway.supervisor.send(For { backend, message: Start(order) }).await;
-            started(answer.unwrap_or(Err(Unavailable)))
+            let started = answer.unwrap_or(Err(Unavailable)).map_err(unavailable)?;
+            started.map(drop).map_err(unavailable)
         }
         Wish::Stop { by } => {
             let answer = doorway.supervisor.send(For { backend, message: Stop { room, by } }).await;
-            stopped(answer.unwrap_or(Err(Unavailable)))
+            let stopped = answer.unwrap_or(Err(Unavailable)).map_err(unavailable)?;
+            stopped.map_err(|UnknownRoom| (StatusCode::NOT_FOUND, UnknownRoom.to_string()))
         }
     }
 }
 
-fn started<Id>(answer: Result<Result<Id, StartError>, Unavailable>) -> HttpResponse {
-    match answer {
-        Ok(Ok(_)) => done(),
-        Ok(Err(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-    }
-}
-
-fn stopped(answer: Result<Result<(), UnknownRoom>, Unavailable>) -> HttpResponse {
-    match answer {
-        Ok(Ok(())) => done(),
-        Ok(Err(error)) => refuse(StatusCode::NOT_FOUND, &error.to_string()),
-        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-    }
-}
-
-fn done() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({}))
+fn unavailable(error: impl Display) -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
 
 fn refuse(status: StatusCode, reason: &str) -> HttpResponse {

@@ -9,6 +9,7 @@ mod crash;
 mod life;
 mod metrics;
 mod network;
+mod prometheus;
 mod protocol;
 mod reference;
 mod upload;
@@ -18,11 +19,8 @@ const SERVER: &str = env!("CARGO_BIN_EXE_talk-recorder");
 
 #[test]
 fn every_file_of_the_suite_is_in_the_list() {
-    let listed = include_str!("main.rs");
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite");
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else { continue };
-        assert!(listed.contains(&format!("mod {module};")), "{name} is not run");
-    }
+    testing::assert_every_module_is_listed(
+        include_str!("main.rs"),
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite"),
+    );
 }

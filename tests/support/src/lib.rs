@@ -19,3 +19,15 @@ pub mod usage;
 
 pub use scene::{Scene, Setup};
 pub use server::Server;
+
+/// Checks that a test program's main file lists every module that lies beside it: a forgotten one would never run.
+///
+/// # Panics
+/// When one is missing.
+pub fn assert_every_module_is_listed(main: &str, directory: &str) {
+    for entry in std::fs::read_dir(directory).expect("the directory of the tests") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a name of letters");
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else { continue };
+        assert!(main.contains(&format!("mod {module};")), "{name} is not run");
+    }
+}
