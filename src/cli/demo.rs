@@ -128,7 +128,7 @@ impl Stage {
         let urls = vec![cloud.address().to_owned()];
         config.backends.listed = vec![Backend { id: "demo".parse()?, urls, settings }];
         let config = Arc::new(config);
-        let engine = Pipeline::new(Arc::clone(&config))?;
+        let engine = Pipeline::in_directory(Arc::clone(&config), directory.path().join("run"))?;
         let app = App::start(config, Arc::new(engine))?;
         let address = app.addresses().first().context("no address is served")?;
         let url = format!("http://{address}");

@@ -61,7 +61,14 @@ impl Pipeline {
     /// # Errors
     /// When there is no place for the runtime directories.
     pub fn new(config: Arc<Config>) -> Result<Self, EngineError> {
-        let base = scratch::base_directory();
+        Self::in_directory(config, scratch::base_directory())
+    }
+
+    /// The same, with runtime directories in a directory of the caller's choice.
+    ///
+    /// # Errors
+    /// When they cannot be made there.
+    pub fn in_directory(config: Arc<Config>, base: PathBuf) -> Result<Self, EngineError> {
         scratch::prepare_base(&base)?;
         let pipeline = Self { config, base };
         if let Err(error) = sweep::sweep(&pipeline.base) {

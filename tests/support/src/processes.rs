@@ -1,7 +1,7 @@
 //! Processes that belong to a server: those that carry its marker, and their descendants.
 //!
-//! The marker is the path of the server's run-time directory. It stands in the environment of everything that the server
-//! starts; Chromium wipes the environment of its processes, but most of them have the directory in their command line.
+//! The marker is the path of the scene's directory. Every program that a server starts has it in its environment, as a part of
+//! its home, or in its command line; Chromium wipes the environment of its processes.
 
 use std::{
     collections::HashSet,
@@ -10,9 +10,6 @@ use std::{
 };
 
 use procfs::process::all_processes;
-
-/// The environment variable that holds the marker.
-pub const MARKER: &str = "TALK_RECORDER_TEST";
 
 /// A running process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,16 +71,14 @@ pub fn display_locks() -> Vec<String> {
 
 fn look_at_all(marker: &str) -> Vec<Process> {
     let Ok(processes) = all_processes() else { return Vec::new() };
-    let variable = format!("{MARKER}={marker}");
-    processes.filter_map(|process| look_at(&process.ok()?, marker, &variable)).collect()
+    processes.filter_map(|process| look_at(&process.ok()?, marker)).collect()
 }
 
 /// A process, unless it is gone or dead.
-fn look_at(process: &procfs::process::Process, marker: &str, variable: &str) -> Option<Process> {
+fn look_at(process: &procfs::process::Process, marker: &str) -> Option<Process> {
     let stat = process.stat().ok().filter(|stat| stat.state != 'Z')?;
     let command = process.cmdline().ok()?.join(" ");
     let environment = fs::read(format!("/proc/{}/environ", stat.pid)).unwrap_or_default();
-    let in_environment = environment.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes());
-    let is_ours = in_environment || command.contains(marker);
+    let is_ours = command.contains(marker) || String::from_utf8_lossy(&environment).contains(marker);
     Some(Process { pid: stat.pid, command, ticks: stat.utime + stat.stime, parent: stat.ppid, is_ours })
 }

@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
-use crate::processes::{self, MARKER, Process};
+use crate::processes::{self, Process};
 
 /// How long the server may take to listen, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,7 +36,7 @@ impl Server {
         let mut server = Self {
             binary: binary.into(),
             config: config.to_owned(),
-            marker: runtime_directory(config).display().to_string(),
+            marker: config.parent().unwrap_or(config).display().to_string(),
             log: Arc::default(),
             child: None,
             url: String::new(),
@@ -54,8 +54,7 @@ impl Server {
         let already = self.log().len();
         let mut child = Command::new(&self.binary)
             .args(["--config".as_ref(), self.config.as_os_str()])
-            .env(MARKER, &self.marker)
-            .env("RUNTIME_DIRECTORY", &self.marker)
+            .env("RUNTIME_DIRECTORY", self.runtime_directory())
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -82,7 +81,7 @@ impl Server {
 
     /// Where the run-time files of its recordings lie.
     pub fn runtime_directory(&self) -> PathBuf {
-        runtime_directory(&self.config)
+        self.config.with_file_name("run")
     }
 
     /// Everything that it has logged, in all its lives.
@@ -187,11 +186,6 @@ impl Server {
     fn end(&mut self) {
         self.kill();
     }
-}
-
-/// Beside the configuration, so that no two servers share it.
-fn runtime_directory(config: &Path) -> PathBuf {
-    config.with_file_name("run")
 }
 
 impl Drop for Server {
