@@ -1,7 +1,8 @@
 //! What an address may be: those to listen on, those of peers, of Nextclouds and of signaling servers. As in
-//! [`values`](super::values), each function gives the final form or says what is allowed. No name is resolved.
+//! [`values`](super::values), each function gives the final form or says what is allowed. A name is resolved only
+//! where the reference does so.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use ipnet::IpNet;
 use url::Url;
@@ -26,6 +27,15 @@ pub(super) fn listen(given: Given) -> Result<Vec<SocketAddr>, String> {
         return Err(LISTEN.to_owned());
     }
     Ok(addresses)
+}
+
+/// The addresses of names, which the reference resolves; nothing if one cannot be resolved.
+pub(super) fn resolved(given: Given) -> Option<(Vec<SocketAddr>, &'static str)> {
+    let mut addresses = Vec::new();
+    for item in items(given).ok()? {
+        addresses.extend(item.to_socket_addrs().ok()?);
+    }
+    (!addresses.is_empty()).then_some((addresses, "listening on what the name stands for now"))
 }
 
 /// An address or a network. As in the reference, a network must not have bits of a host set.

@@ -154,8 +154,8 @@ impl Wishes {
             skip_verify: flag(section, "skipverify", report),
             ca_file: section.read("cafile", report, values::certificates),
             max_message_size: section.read("maxmessagesize", report, values::message_size),
-            video_width: section.read("videowidth", report, values::side),
-            video_height: section.read("videoheight", report, values::side),
+            video_width: section.read_leniently("videowidth", report, values::side, values::even_side),
+            video_height: section.read_leniently("videoheight", report, values::side, values::even_side),
             directory: section.read("directory", report, values::path),
             upload_chunk_size: chunk_size(section, report),
         }

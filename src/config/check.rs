@@ -18,7 +18,8 @@ use super::{
 pub(super) fn check(settings: &Settings, spool: Option<PathBuf>, report: &mut Report) -> Config {
     let default = Config::defaults();
     let level = settings.section("logs").read("level", report, values::level);
-    let listen = settings.section("http").read("listen", report, addresses::listen);
+    let listen =
+        settings.section("http").read_leniently("listen", report, addresses::listen, addresses::resolved);
     let proxies = networks(&settings.section("app"), "trustedproxies", report);
     let readers = networks(&settings.section("stats"), "allowed_ips", report);
     if readers.as_ref().is_some_and(Vec::is_empty) {
@@ -64,7 +65,8 @@ fn ffmpeg(section: &Section<'_>, report: &mut Report) -> Ffmpeg {
     let output_audio = options("outputaudio", default.output_audio);
     let output_video = options("outputvideo", default.output_video);
     let common = section.read_even_empty("common", report, values::command);
-    let extension_audio = section.read("extensionaudio", report, values::extension);
+    let extension_audio =
+        section.read_leniently("extensionaudio", report, values::extension, values::stored_audio);
     let extension_video = section.read("extensionvideo", report, values::extension);
     Ffmpeg {
         common: common.unwrap_or(default.common),

@@ -23,7 +23,7 @@ pub(super) struct Settings {
 }
 
 /// A value as it was written.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Given {
     /// TOML only.
@@ -185,6 +185,28 @@ impl<'a> Section<'a> {
             return None;
         }
         self.read_even_empty(key, report, parse)
+    }
+
+    /// Reads a key that the reference lives with when it is wrong: `instead` says with which value, and what that
+    /// means.
+    pub(super) fn read_leniently<T>(
+        &self,
+        key: &str,
+        report: &mut Report,
+        parse: impl FnOnce(Given) -> Result<T, String>,
+        instead: impl FnOnce(Given) -> Option<(T, &'static str)>,
+    ) -> Option<T> {
+        let given = self.given(key).filter(|_| !self.is_unset(key))?;
+        let fault = match parse(given.clone()) {
+            Ok(value) => return Some(value),
+            Err(fault) => self.about(key, &fault),
+        };
+        if let Some((value, consequence)) = instead(given) {
+            report.forgivable(&fault, consequence);
+            return Some(value);
+        }
+        report.mistake(fault);
+        None
     }
 
     /// Reads a key for which an empty text is a value.

@@ -73,6 +73,13 @@ pub(super) fn side(given: Given) -> Result<u32, String> {
     }
 }
 
+/// What to record where the reference would record an odd number of pixels.
+pub(super) fn even_side(given: Given) -> Option<(u32, &'static str)> {
+    let pixels = number(given).ok()?.checked_sub(1)?;
+    let even = side(Given::Number(i64::try_from(pixels).ok()?)).ok()?;
+    Some((even, "recording one pixel less"))
+}
+
 /// Arguments of a program: a text is split at white space, a list is taken as it is.
 pub(super) fn arguments(given: Given) -> Result<Vec<String>, String> {
     match given {
@@ -102,6 +109,12 @@ pub(super) fn extension(given: Given) -> Result<String, String> {
         let stored = STORED_EXTENSIONS.join(" ");
         Err(format!("must be one of {stored}: Talk refuses every other file"))
     }
+}
+
+/// What to write where the reference would write a file that Talk refuses.
+pub(super) fn stored_audio(given: Given) -> Option<(String, &'static str)> {
+    let consequence = "recordings without picture are written as .ogg, see that outputaudio fits";
+    text(given).is_ok().then(|| (".ogg".to_owned(), consequence))
 }
 
 /// Which engine makes the recordings.

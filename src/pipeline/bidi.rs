@@ -19,7 +19,10 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{Message, protocol::WebSocketConfig},
+};
 
 /// So many console lines are kept.
 const KEPT_LINES: usize = 12;
@@ -49,6 +52,11 @@ pub(super) enum Trouble {
     /// The answer makes no sense.
     #[error("the browser gave an answer that makes no sense: {0}")]
     Garbled(String),
+}
+
+/// A page may log whatever it likes; a long message is no reason to lose the browser.
+fn unlimited() -> WebSocketConfig {
+    WebSocketConfig::default().max_message_size(None).max_frame_size(None)
 }
 
 /// A connection to a browser.
@@ -88,7 +96,7 @@ impl Bidi {
         recording: RecordingId,
         patience: Duration,
     ) -> Result<Self, Trouble> {
-        let (socket, _) = timeout(patience, connect_async(url))
+        let (socket, _) = timeout(patience, connect_async_with_config(url, Some(unlimited()), false))
             .await
             .map_err(|_| Trouble::Late(patience.as_secs()))?
             .map_err(|_| Trouble::Gone)?;

@@ -217,7 +217,7 @@ impl Page {
     }
 
     /// The processes whose death makes the browser hang without a word.
-    pub(super) fn page_processes(&self) -> Vec<i32> {
-        self.driver.map(chromium::page_processes).unwrap_or_default()
+    pub(super) fn page_processes(&self) -> Option<Vec<i32>> {
+        self.driver.and_then(chromium::page_processes)
     }
 }

@@ -49,8 +49,11 @@ pub(super) fn screen(picture: Size) -> Size {
 
 /// What is asked of a session: the browser to start and its switches.
 pub(super) fn capabilities(scratch: &Scratch, look: &Look, browser: &Path) -> Value {
-    let host =
-        Host { is_root: rustix::process::geteuid().is_root(), free_shared_memory: free_shared_memory() };
+    let host = Host {
+        is_root: rustix::process::geteuid().is_root(),
+        free_shared_memory: free_bytes(Path::new("/dev/shm")),
+        free_elsewhere: free_bytes(&scratch.path("")),
+    };
     json!({
         "acceptInsecureCerts": look.accept_any_certificate,
         "goog:chromeOptions": {
@@ -66,6 +69,8 @@ pub(super) fn capabilities(scratch: &Scratch, look: &Look, browser: &Path) -> Va
 struct Host {
     is_root: bool,
     free_shared_memory: u64,
+    /// In the run-time directory.
+    free_elsewhere: u64,
 }
 
 fn arguments(profile: &Path, size: Size, host: Host) -> Vec<String> {
@@ -108,14 +113,15 @@ fn arguments(profile: &Path, size: Size, host: Host) -> Vec<String> {
         // Without it a bar over the page warns of the missing sandbox.
         arguments.push("--test-type".to_owned());
     }
-    if host.free_shared_memory < ENOUGH_SHARED_MEMORY {
+    // It then takes the run-time directory instead, which may lie in memory as well, and be smaller.
+    if host.free_shared_memory < ENOUGH_SHARED_MEMORY.min(host.free_elsewhere) {
         arguments.push("--disable-dev-shm-usage".to_owned());
     }
     arguments
 }
 
-fn free_shared_memory() -> u64 {
-    rustix::fs::statvfs("/dev/shm").map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
+fn free_bytes(path: &Path) -> u64 {
+    rustix::fs::statvfs(path).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// Asks to be told when the process of a page crashes; says by which name that will be told.
@@ -131,10 +137,10 @@ pub(super) async fn watch_crashes(bidi: &Bidi, context: &str) -> Result<String, 
 
 /// The processes that run pages, among them that of the call, and that of chromedriver's own hidden page.
 /// No event tells when the latter dies.
-pub(super) fn page_processes(driver: Pid) -> Vec<i32> {
-    let Ok(processes) = procfs::process::all_processes() else {
-        return Vec::new();
-    };
+///
+/// `None` where the system does not say.
+pub(super) fn page_processes(driver: Pid) -> Option<Vec<i32>> {
+    let processes = procfs::process::all_processes().ok()?;
     let runs_a_page = |process: &procfs::process::Process| {
         let arguments = process.cmdline().unwrap_or_default().join(" ");
         arguments.contains("--type=renderer") && !arguments.contains("--top-chrome-webui")
@@ -142,18 +148,15 @@ pub(super) fn page_processes(driver: Pid) -> Vec<i32> {
     let of_this_driver = |process: &procfs::process::Process| {
         process.stat().is_ok_and(|stat| stat.session == driver.as_raw_pid() && stat.state != 'Z')
     };
-    processes
-        .flatten()
-        .filter(|process| of_this_driver(process) && runs_a_page(process))
-        .map(|process| process.pid)
-        .collect()
+    let pages = processes.flatten().filter(|process| of_this_driver(process) && runs_a_page(process));
+    Some(pages.map(|process| process.pid).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ROOMY: Host = Host { is_root: false, free_shared_memory: 4 << 30 };
+    const ROOMY: Host = Host { is_root: false, free_shared_memory: 4 << 30, free_elsewhere: 8 << 30 };
 
     fn line(host: Host) -> String {
         arguments(Path::new("/run/x/profile"), Size { width: 960, height: 540 }, host).join(" ")
@@ -175,7 +178,9 @@ mod tests {
     #[test]
     fn scarce_shared_memory_is_not_used() {
         assert!(!line(ROOMY).contains("dev-shm"));
-        assert!(line(Host { free_shared_memory: 64 << 20, ..ROOMY }).contains("--disable-dev-shm-usage"));
+        let scarce = Host { free_shared_memory: 64 << 20, ..ROOMY };
+        assert!(line(scarce).contains("--disable-dev-shm-usage"));
+        assert!(!line(Host { free_elsewhere: 32 << 20, ..scarce }).contains("--disable-dev-shm-usage"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Xvfb picks a free display number itself and says it when it is ready. It demands a random cookie from whoever
 //! connects. Asked to end it removes its lock file; if it had to be killed, [`remove_stale_lock`] does so.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, io, os::unix::net::UnixStream, path::Path, time::Duration};
 
 use actors::ports::EngineError;
 use rustix::process::Signal;
@@ -109,22 +109,23 @@ fn authority(cookie: &[u8; 16]) -> Vec<u8> {
     file
 }
 
-/// Removes the lock and the socket of a killed display, if they are still those of the recording in `directory`.
+/// Removes what a killed display left of itself, where nobody has taken its number since: the socket, to which
+/// nobody listens any more, and the lock, which Xvfb writes only where it is given a number.
 pub(super) fn remove_stale_lock(directory: &Path) {
-    let Ok(note) = fs::read_to_string(directory.join(NOTE)) else {
+    let Ok(note) = fs::read_to_string(directory.join(NOTE)) else { return };
+    let Some((number, pid)) = note.split_once(' ') else { return };
+    if number.parse::<u32>().is_err() {
         return;
-    };
-    let Some((number, pid)) =
-        note.split_once(' ').and_then(|(number, pid)| Some((number.parse::<u32>().ok()?, pid)))
-    else {
-        return;
-    };
+    }
     let lock = format!("/tmp/.X{number}-lock");
-    let holder = fs::read_to_string(&lock).unwrap_or_default();
-    if holder.trim() == pid {
-        // Whoever comes first removes them; that they are gone is what counts.
+    if fs::read_to_string(&lock).is_ok_and(|holder| holder.trim() == pid) {
+        // Whoever comes first removes it; that it is gone is what counts.
         drop(fs::remove_file(lock));
-        drop(fs::remove_file(format!("/tmp/.X11-unix/X{number}")));
+    }
+    let socket = format!("/tmp/.X11-unix/X{number}");
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    if UnixStream::connect(&socket).is_err_and(refused) {
+        drop(fs::remove_file(socket));
     }
 }
 

@@ -29,7 +29,7 @@ use crate::config::Ffmpeg;
 
 const STAGE: &str = "encoder";
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Frames may still be waiting to be encoded when it is asked to end.
+/// How long it may do nothing after it was asked to end. Frames may still be waiting to be encoded.
 const GRACE: Duration = Duration::from_secs(20);
 /// What a page draws is on the screen, and in the next frame that is taken of it, about so many seconds later. Sound
 /// needs no such time.
@@ -131,8 +131,11 @@ impl Encoder {
     /// # Errors
     /// When the file may lack its end.
     pub(super) async fn stop(&mut self) -> Result<f64, EngineError> {
-        let status = self.program.stop(Signal::INT, GRACE).await;
-        while let Some(line) = self.program.next_line().await {
+        let media = self.media.clone();
+        // Some containers are written anew from beginning to end when they are sealed.
+        let written = || fs::metadata(&media).ok().map(|found| (found.len(), found.modified().ok()));
+        let status = self.program.stop_unless_busy(Signal::INT, GRACE, written).await;
+        while let Some(line) = self.program.unread_line() {
             self.progress.read(&line);
         }
         if !self.is_rolling() {

@@ -34,8 +34,9 @@ pub(super) async fn watch(page: &Page) -> EngineError {
                 return EngineError::new(STAGE, format!("the page left the call for {elsewhere}"));
             }
             Err(Trouble::Late(_)) => {
-                let now = page.page_processes();
-                if processes.iter().any(|process| !now.contains(process)) {
+                if let (Some(before), Some(now)) = (&processes, page.page_processes())
+                    && before.iter().any(|process| !now.contains(process))
+                {
                     return EngineError::new(STAGE, "a process of the page crashed");
                 }
                 if !late {

@@ -146,12 +146,22 @@ impl Program {
         });
         match found.await {
             Ok(Some(found)) => Ok(found),
-            Ok(None) => Err(self.ended().await),
+            Ok(None) => {
+                if let Ok(ended) = timeout(LAST_BREATH, self.ended()).await {
+                    return Err(ended);
+                }
+                Err(self.error(format!("{} closed its output before it said that it is ready", self.name)))
+            }
             Err(_) => {
                 let cause = format!("{} was not ready after {} s", self.name, patience.as_secs());
                 Err(self.error(cause))
             }
         }
+    }
+
+    /// A line that it has printed already and nobody has read.
+    pub(super) fn unread_line(&mut self) -> Option<String> {
+        self.lines.try_recv().ok()
     }
 
     /// Whether it is dead by now.
@@ -179,11 +189,31 @@ impl Program {
 
     /// Asks it to end, and kills its group when it has ended or after `grace`. Says how it ended, if it did by itself.
     pub(super) async fn stop(&mut self, signal: Signal, grace: Duration) -> Option<ExitStatus> {
+        self.stop_unless_busy(signal, grace, || ()).await
+    }
+
+    /// The same, but `grace` begins anew whenever what `work` returns has changed.
+    pub(super) async fn stop_unless_busy<W: PartialEq>(
+        &mut self,
+        signal: Signal,
+        grace: Duration,
+        work: impl Fn() -> W,
+    ) -> Option<ExitStatus> {
         if let Some(group) = self.group {
             // A group that is gone already is what we want.
             _ = kill_process_group(group, signal);
         }
-        let status = timeout(grace, self.child.wait()).await.ok().and_then(Result::ok);
+        let mut seen = work();
+        let status = loop {
+            if let Ok(ended) = timeout(grace, self.child.wait()).await {
+                break ended.ok();
+            }
+            let now = work();
+            if now == seen {
+                break None;
+            }
+            seen = now;
+        };
         if status.is_none() {
             log::warn!(recording:% = self.recording, program:% = self.name, grace = grace.as_secs(); "the {} did not end when asked, killing it", self.stage);
         }

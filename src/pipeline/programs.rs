@@ -125,27 +125,26 @@ fn is_program(path: &Path) -> bool {
 }
 
 async fn requirement(name: &str, path: Option<PathBuf>, advice: &str, ask: Option<&str>) -> Requirement {
-    let found = match path {
-        Some(path) => {
-            let version = match ask {
-                Some(option) => version(&path, option).await,
-                None => String::new(),
-            };
-            Ok(Found { path, version })
-        }
-        None => Err(advice.to_owned()),
+    let found = match (path, ask) {
+        (Some(path), Some(option)) => version(&path, option).await.map(|version| Found { path, version }),
+        (Some(path), None) => Ok(Found { path, version: String::new() }),
+        (None, _) => Err(advice.to_owned()),
     };
     Requirement { name: name.to_owned(), found }
 }
 
-/// The first line of what it prints.
-async fn version(program: &Path, option: &str) -> String {
+/// The first line of what it prints; or why it does not run.
+async fn version(program: &Path, option: &str) -> Result<String, String> {
     let output = Command::new(program).arg(option).stdin(Stdio::null()).kill_on_drop(true).output();
-    match timeout(PATIENCE_FOR_VERSION, output).await {
-        Ok(Ok(output)) => {
-            String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
-        }
-        _ => String::new(),
+    let output = timeout(PATIENCE_FOR_VERSION, output).await;
+    let fault = |why: &str| format!("{} {option} does not work: {why}", program.display());
+    let output = output.map_err(|_| fault("it does not end"))?.map_err(|error| fault(&error.to_string()))?;
+    let first_line =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned();
+    if output.status.success() {
+        Ok(first_line(&output.stdout))
+    } else {
+        Err(fault(&first_line(&output.stderr)))
     }
 }
 

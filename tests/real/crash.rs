@@ -11,7 +11,7 @@ use crate::stage::{
 };
 
 async fn killed_while_recording(browser: Browser) {
-    let locks = processes::display_locks();
+    let locks = processes::displays();
     let mut scene = small(browser).await;
     scene.press_record(Kind::Video).await;
     scene.until_started(START).await;
@@ -45,7 +45,7 @@ async fn chromium_and_all_programs_end_with_a_killed_server() {
 #[actix_rt::test]
 async fn twenty_recordings_leave_nothing() {
     for browser in [FIREFOX, CHROMIUM] {
-        let locks = processes::display_locks();
+        let locks = processes::displays();
         let scene = small(browser).await;
         for count in 1..=10_usize {
             record(&scene, Kind::Video, 1).await;
@@ -61,7 +61,7 @@ async fn twenty_recordings_leave_nothing() {
 
 #[actix_rt::test]
 async fn sigterm_seals_and_delivers_a_running_recording() {
-    let locks = processes::display_locks();
+    let locks = processes::displays();
     let mut scene = small(CHROMIUM).await;
     scene.press_record(Kind::Video).await;
     scene.until_started(START).await;
@@ -77,7 +77,7 @@ async fn sigterm_seals_and_delivers_a_running_recording() {
 #[actix_rt::test]
 async fn a_stop_while_the_browser_comes_up_leaves_nothing() {
     for browser in [FIREFOX, CHROMIUM] {
-        let locks = processes::display_locks();
+        let locks = processes::displays();
         let scene = small(browser).await;
         scene.press_record(Kind::Video).await;
         sleep(Duration::from_millis(500)).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use talk_recorder::demo::{Kind, judge, state::NoticeKind};
-use testing::{processes::display_locks, scene::ROOM};
+use testing::{processes::displays, scene::ROOM};
 use tokio::time::{Instant, sleep};
 
 use crate::stage::{Browser, CHROMIUM, FIREFOX, START, find, nothing_is_left, small};
@@ -13,7 +13,7 @@ use crate::stage::{Browser, CHROMIUM, FIREFOX, START, find, nothing_is_left, sma
 const NOTICED: Duration = Duration::from_secs(5);
 
 async fn dies(browser: Browser, victim: &[&str]) {
-    let locks = display_locks();
+    let locks = displays();
     let scene = small(browser).await;
     scene.press_record(Kind::Video).await;
     scene.until_started(START).await;

@@ -5,7 +5,7 @@ use talk_recorder::demo::{
     faults::{Door, Fault},
     state::{NoticeKind, RecordingState},
 };
-use testing::{Scene, Setup, processes::display_locks, scene::ROOM};
+use testing::{Scene, Setup, processes::displays, scene::ROOM};
 
 use crate::{
     SERVER,
@@ -14,7 +14,7 @@ use crate::{
 
 /// Waits for the failure; then the log must have these words.
 async fn fails_with(scene: &Scene, words: &[&str]) {
-    let locks = display_locks();
+    let locks = displays();
     scene.press_record(Kind::Video).await;
     let state = scene.until("failed", START, |state| state.told(ROOM) == [NoticeKind::Failed]).await;
     assert_eq!(state.recording(ROOM), Some(RecordingState::Failed));
@@ -59,7 +59,7 @@ async fn a_page_that_is_not_there_is_named() {
 
 #[actix_rt::test]
 async fn a_page_that_is_late_is_asked_for_again() {
-    let locks = display_locks();
+    let locks = displays();
     for browser in [FIREFOX, CHROMIUM] {
         let scene = small(browser).await;
         scene.cloud.faults().script(Door::Page, [Fault::Status(404)]);

@@ -4,7 +4,7 @@ use talk_recorder::demo::{
     Kind,
     judge::{self, Judgement},
 };
-use testing::processes::display_locks;
+use testing::processes::displays;
 
 use crate::stage::{Browser, CHROMIUM, FIREFOX, nothing_is_left, record, sized};
 
@@ -13,7 +13,7 @@ const FARTHEST_MS: f64 = 100.0;
 
 /// Records the sample call and checks everything that does not depend on how fast the machine is.
 async fn record_and_judge(browser: Browser, size: &'static str, width: u32, height: u32) -> Judgement {
-    let locks = display_locks();
+    let locks = displays();
     let scene = sized(browser, size).await;
     let file = record(&scene, Kind::Video, 10).await;
     nothing_is_left(&scene, &locks).await;
@@ -70,7 +70,7 @@ async fn chromium_at_960x540() {
 #[actix_rt::test]
 async fn sound_alone_has_no_picture() {
     for browser in [FIREFOX, CHROMIUM] {
-        let locks = display_locks();
+        let locks = displays();
         let scene = sized(browser, "").await;
         let file = record(&scene, Kind::Audio, 5).await;
         nothing_is_left(&scene, &locks).await;

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use talk_recorder::demo::Kind;
 use testing::{
     Scene, Setup,
-    processes::{Process, display_locks},
+    processes::{Process, displays},
 };
 use tokio::time::{Instant, sleep};
 
@@ -72,7 +72,7 @@ pub(crate) async fn nothing_is_left(scene: &Scene, locks_before: &[String]) {
     loop {
         let processes = scene.server.helpers();
         let files = recordings_in_run_time_directory(scene);
-        let locks = display_locks();
+        let locks = displays();
         if processes.is_empty() && files.is_empty() && locks == locks_before {
             return;
         }

@@ -250,10 +250,8 @@ level = 20 # info
 [backend]
 backends = gone
 maxmessagesize = lots
-videowidth = 1281
 [ffmpeg]
 outputaudio = -b 50%
-extensionaudio = .m4a
 [recording]
 browser = safari
 stray
@@ -261,14 +259,36 @@ stray
     assert_eq!(
         mistakes("server.conf", text, &[]),
         [
-            "server.conf:12: this line is neither a [section], a `key = value` nor a comment",
-            "server.conf:8: [ffmpeg] outputaudio: a percent sign must be written as %%",
+            "server.conf:10: this line is neither a [section], a `key = value` nor a comment",
+            "server.conf:7: [ffmpeg] outputaudio: a percent sign must be written as %%",
             "server.conf:2: [logs] level = \"20 # info\": must be error (40), warn (30), info (20), debug (10) or trace (0), as a name or a number",
             "server.conf:5: [backend] maxmessagesize = \"lots\": must be a whole number from 1 to 67108864",
-            "server.conf:6: [backend] videowidth = \"1281\": must be an even number from 2 to 7680, since video encoders halve it",
             "server.conf:4: [backend] backends = \"gone\": there is no section [gone]",
-            "server.conf:9: [ffmpeg] extensionaudio = \".m4a\": must be one of .ogg .ogv .webm .mkv .mp4: Talk refuses every other file",
-            "server.conf:11: [recording] browser = \"safari\": must be firefox or chrome, which also stands for Chromium",
+            "server.conf:9: [recording] browser = \"safari\": must be firefox or chrome, which also stands for Chromium",
         ]
     );
+}
+
+#[test]
+fn what_the_reference_lives_with_is_mended_and_told() {
+    let text = "\
+[http]
+listen = localhost:8000
+[backend]
+videowidth = 1281
+backends = a
+[a]
+url = https://cloud.example.com
+secret = s
+[ffmpeg]
+extensionaudio = .m4a
+";
+    let loaded = load("server.conf", text);
+    assert!(loaded.config.listen.iter().all(|address| address.ip().is_loopback() && address.port() == 8000));
+    let found = loaded.config.backends.find("https://cloud.example.com").unwrap();
+    assert_eq!(found.settings.video_width, 1280);
+    assert_eq!(loaded.config.ffmpeg.extension_audio, ".ogg");
+    assert_eq!(loaded.warnings.len(), 3, "{:?}", loaded.warnings);
+    let toml = "[http]\nlisten = \"localhost:8000\"\n[backend]\nvideowidth = 1281\n[ffmpeg]\nextensionaudio = \".m4a\"\n";
+    assert_eq!(mistakes("config.toml", toml, &[]).len(), 3, "a new file is held to the rules");
 }

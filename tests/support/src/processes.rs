@@ -59,14 +59,16 @@ pub fn wait_until_gone(marker: &str, limit: Duration) -> Vec<Process> {
     }
 }
 
-/// The X displays that are taken on this machine, by the names of their lock files.
-pub fn display_locks() -> Vec<String> {
-    let Ok(entries) = fs::read_dir("/tmp") else { return Vec::new() };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut locks: Vec<String> =
-        names.filter(|name| name.starts_with(".X") && name.ends_with("-lock")).collect();
-    locks.sort();
-    locks
+/// What X displays have left in the directory for temporary files: locks and sockets.
+pub fn displays() -> Vec<String> {
+    let list = |directory: &str| {
+        let entries = fs::read_dir(directory).into_iter().flatten();
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect::<Vec<_>>()
+    };
+    let mut names = list("/tmp/.X11-unix");
+    names.extend(list("/tmp").into_iter().filter(|name| name.starts_with(".X") && name.ends_with("-lock")));
+    names.sort();
+    names
 }
 
 fn look_at_all(marker: &str) -> Vec<Process> {
