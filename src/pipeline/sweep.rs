@@ -2,7 +2,7 @@
 //! a recording what its programs left.
 //!
 //! Only what is known to be ours is touched: directories in our base whose lock nobody holds, processes that carry
-//! the mark of such a directory, and X locks that such a directory names. A recording of another living server that
+//! the mark of such a directory, and the X display that such a directory names. A recording of another living server that
 //! shares the base holds its lock, so that it is never touched.
 
 use std::{
@@ -20,7 +20,7 @@ use super::{
     scratch::{MARK, NAME_DIGITS, lock_base, lock_file},
 };
 
-/// Removes the directories of recordings that nobody makes any more, with their processes and X locks.
+/// Removes the directories of recordings that nobody makes any more, with their processes and displays.
 ///
 /// # Errors
 /// When the base cannot be read or locked.
