@@ -141,6 +141,8 @@ enum Verdict {
 
 fn judge(view: &View, url: &str, origin: &str) -> Verdict {
     let View { url: shown, status, ready } = view;
+    // What stands behind it on a login page is nobody's business.
+    let shown = shown.split(['?', '#']).next().unwrap_or_default();
     let elsewhere = !shown.starts_with(&format!("{origin}/"));
     match status {
         404 => Verdict::NotYet,
@@ -235,7 +237,11 @@ mod tests {
         assert_eq!(verdict(URL, 0, true), Verdict::Ready);
         assert_eq!(verdict(URL, 404, false), Verdict::NotYet);
         for (url, status, said) in [
-            ("https://login.example.com/realms", 200, "another server, https://login.example.com/realms"),
+            (
+                "https://login.example.com/realms?state=x",
+                200,
+                "another server, https://login.example.com/realms:",
+            ),
             (URL, 503, "HTTP status 503"),
             ("https://cloud.example.com/nc/login", 200, "not Talk's recording page"),
         ] {

@@ -16,7 +16,8 @@ use super::{
 const PAUSE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The settings that were put there for the call are gone when the page is another one.
-const PROBE: &str = "() => JSON.stringify(window.signalingSettings ? '' : location.href)";
+const PROBE: &str =
+    "() => JSON.stringify(window.signalingSettings ? '' : location.origin + location.pathname)";
 
 /// Returns when the page is gone.
 pub(super) async fn watch(page: &Page) -> EngineError {
