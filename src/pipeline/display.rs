@@ -1,7 +1,7 @@
 //! The screen of one recording: an Xvfb of its own, which no other user of the machine can look at.
 //!
 //! Xvfb picks a free display number itself and says it when it is ready. It demands a random cookie from whoever
-//! connects. Asked to end it removes its lock file; if it had to be killed, [`remove_stale_lock`] does so.
+//! connects. Asked to end it removes its socket; if it had to be killed, [`remove_remains`] does so.
 
 use std::{fs, io, os::unix::net::UnixStream, path::Path, time::Duration};
 
@@ -52,7 +52,7 @@ impl Display {
             program: "Xvfb".into(),
             arguments: arguments(size, &cookie).into_iter().map(Into::into).collect(),
             environment: environment.clone(),
-            // It removes its lock then.
+            // It removes its socket then.
             when_orphaned: Signal::TERM,
             speaks: Stream::Output,
         })?;
@@ -111,7 +111,7 @@ fn authority(cookie: &[u8; 16]) -> Vec<u8> {
 
 /// Removes what a killed display left of itself, where nobody has taken its number since: the socket, to which
 /// nobody listens any more, and the lock, which Xvfb writes only where it is given a number.
-pub(super) fn remove_stale_lock(directory: &Path) {
+pub(super) fn remove_remains(directory: &Path) {
     let Ok(note) = fs::read_to_string(directory.join(NOTE)) else { return };
     let Some((number, pid)) = note.split_once(' ') else { return };
     if number.parse::<u32>().is_err() {

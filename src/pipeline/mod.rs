@@ -56,7 +56,7 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// An engine, after it has removed what an earlier life of this server left behind: processes, runtime
-    /// directories, X locks.
+    /// directories, X displays.
     ///
     /// # Errors
     /// When there is no place for the runtime directories.

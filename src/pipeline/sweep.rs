@@ -81,9 +81,9 @@ fn carries(process: &Path, mark: &[u8], argument: &[u8]) -> bool {
         || read("cmdline").windows(argument.len()).any(|window| window == argument)
 }
 
-/// Removes the directory of a recording whose programs have been killed, and its display's lock.
+/// Removes the directory of a recording whose programs have been killed, and what its display left.
 pub(super) fn remove(directory: &Path) {
-    display::remove_stale_lock(directory);
+    display::remove_remains(directory);
     // A program that is just dying may still have made a file.
     for _ in 0..3 {
         match fs::remove_dir_all(directory) {
