@@ -12,13 +12,17 @@ use actors::{
     ids::BackendId,
     metrics::Metrics,
     ports::Engine,
-    recorder::{Census, Drain, RecordingState, World},
+    recorder::{Census, Drain, RecordingState, Running, World},
     spool::SpoolError,
     supervisor::Supervisor,
 };
-use tokio::time::{interval, sleep};
+use tokio::{
+    sync::Semaphore,
+    time::{interval, sleep},
+};
 
 use crate::{
+    capacity,
     config::Config,
     http::{BindError, Doorway, Http},
     nextcloud::SetupError,
@@ -62,9 +66,18 @@ impl App {
         let mut backends = listed;
         backends.extend(sites.left_behind());
         let recipient = metrics.clone().recipient();
+        let slots = Arc::new(Semaphore::new(capacity::slots(&config)));
+        let settings = Arc::clone(&config);
         let world_of = move |backend: &BackendId| {
             let (client, drawer) = sites.of(backend)?;
-            Some(World { engine: engine.clone(), backend: client, drawer, metrics: recipient.clone() })
+            Some(World {
+                engine: engine.clone(),
+                backend: client,
+                drawer,
+                metrics: recipient.clone(),
+                limits: capacity::limits_of(backend, &settings),
+                slots: slots.clone(),
+            })
         };
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
         let doorway = Doorway { config, supervisor: supervisor.clone(), metrics: metrics.clone() };
@@ -82,10 +95,10 @@ impl App {
         self.supervisor.send(Census).await.unwrap_or_default()
     }
 
-    /// Refuses new recordings, stops the running ones, and waits until they are delivered or have to wait for the
-    /// next start, which then finds what is returned here.
-    pub async fn drain(&self) -> Vec<RecordingState> {
-        let draining = self.supervisor.send(Drain);
+    /// Refuses new recordings, stops the running ones or waits for them, and waits until they are delivered or have
+    /// to wait for the next start, which then finds what is returned here.
+    pub async fn drain(&self, running: Running) -> Vec<RecordingState> {
+        let draining = self.supervisor.send(Drain { running });
         tokio::pin!(draining);
         let mut reports = interval(Duration::from_secs(5));
         reports.tick().await;
@@ -99,8 +112,9 @@ impl App {
 
     async fn report_running(&self) {
         for state in self.census().await.into_iter().filter(|state| state.holds_shutdown_up) {
-            log::info!(backend:% = state.backend, room:% = state.room, recording:% = state.id,
-                phase = state.phase.name(); "shutdown waits for a recording");
+            let recording = &state.recording;
+            log::info!(backend:% = state.backend, room:% = recording.order.room, recording:% = recording.id,
+                phase = recording.phase.name(); "shutdown waits for a recording");
         }
     }
 

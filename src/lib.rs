@@ -13,6 +13,7 @@
 //! - [`logging`] and [`tls`]: what is set up once.
 
 pub mod app;
+mod capacity;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -143,11 +143,18 @@ impl Handler<Reported> for Metrics {
             self.start(id, &backend);
         } else if let Some(current) = self.current_recordings.get_mut(&id) {
             match report {
-                Report::Started => {}
                 Report::Failed if std::mem::replace(&mut current.failed, true) => {}
                 Report::Failed => drop(self.failed.get_or_create(&labels).inc()),
                 Report::UploadFailed => drop(self.uploads_failed.get_or_create(&labels).inc()),
                 Report::Finished { seconds } => self.finish(id, &labels, seconds),
+                Report::Started
+                | Report::Rejected(_)
+                | Report::Rolling
+                | Report::Ended(_)
+                | Report::Recovered
+                | Report::DeliveredLate
+                | Report::Sign { .. }
+                | Report::Encoding { .. } => {}
             }
         }
     }

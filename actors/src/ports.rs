@@ -3,14 +3,18 @@
 //! The core knows no program, no HTTP and no configuration: whoever implements these two traits is the world.
 //! The [synthetic engine](crate::synthetic) is one such world, for load and for tests.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
     ids::{BackendId, RecordingId},
-    recording::{Notice, Order},
+    recording::{EndReason, Notice, Order, Sign},
 };
 
 /// One recording to make.
@@ -43,12 +47,20 @@ pub struct EngineError {
     pub stage: &'static str,
     /// What happened and what to do about it, in words for the operator.
     pub cause: String,
+    /// The same in one word.
+    pub reason: EndReason,
 }
 
 impl EngineError {
     /// An error of one part of the engine.
     pub fn new(stage: &'static str, cause: impl fmt::Display) -> Self {
-        Self { stage, cause: cause.to_string() }
+        Self { stage, cause: cause.to_string(), reason: EndReason::EngineFailed }
+    }
+
+    /// The same error with a reason of its own.
+    #[must_use]
+    pub fn because(self, reason: EndReason) -> Self {
+        Self { reason, ..self }
     }
 }
 
@@ -62,23 +74,58 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// What kept it from recording. Media that it wrote until then stays and is uploaded.
     async fn record(&self, job: &Job, cues: Cues) -> Result<Take, EngineError>;
+
+    /// Makes media whole that was cut off in the middle, so that a player knows its length and can seek in it.
+    /// The file is replaced in one step, or left as it is. Says what length it found.
+    ///
+    /// An engine whose media needs no such care does nothing.
+    ///
+    /// # Errors
+    /// What kept it from doing so. The media is uploaded as it is.
+    async fn mend(&self, _media: &Path) -> Result<Option<Take>, EngineError> {
+        Ok(None)
+    }
+}
+
+/// What an engine says while it records.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cue {
+    /// Media is being written: frames have arrived, they are not just hoped for.
+    Rolling,
+    /// The recording shall end in order, for a reason that the engine alone can see. It goes on until
+    /// [`Cues::stop_asked`] fires.
+    End(EndReason),
+    /// Something that an operator should look at, or its end.
+    Sign {
+        /// What is seen.
+        sign: Sign,
+        /// Whether it is so now, or no longer.
+        seen: bool,
+    },
+    /// How the encoder keeps up, a few times a minute.
+    Encoding {
+        /// Seconds of media a second; below 1 it falls behind.
+        speed: f64,
+        /// Frames dropped since the recording began.
+        dropped_frames: u64,
+    },
 }
 
 /// The line between an engine and its recorder.
 pub struct Cues {
-    rolling: Box<dyn Fn() + Send + Sync>,
+    give: Box<dyn Fn(Cue) + Send + Sync>,
     stop: watch::Receiver<bool>,
 }
 
 impl Cues {
-    /// Cues that report to `rolling` and obey `stop`, which becomes true once.
-    pub fn new(rolling: impl Fn() + Send + Sync + 'static, stop: watch::Receiver<bool>) -> Self {
-        Self { rolling: Box::new(rolling), stop }
+    /// Cues that are given to `give` and obey `stop`, which becomes true once.
+    pub fn new(give: impl Fn(Cue) + Send + Sync + 'static, stop: watch::Receiver<bool>) -> Self {
+        Self { give: Box::new(give), stop }
     }
 
-    /// Says that media is being written. To be called when frames have arrived, not when they are hoped for.
-    pub fn rolling(&self) {
-        (self.rolling)();
+    /// Tells the recorder something.
+    pub fn give(&self, cue: Cue) {
+        (self.give)(cue);
     }
 
     /// Waits until the recording shall end. A recorder that is gone wants it to end too.
@@ -97,7 +144,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether another try makes sense.
     async fn notify(&self, order: &Order, notice: &Notice) -> Result<(), Refusal>;
 
-    /// Hands over the media. One try from the first byte; the recorder repeats.
+    /// Hands over the media. One try; the recorder repeats. A try may go on where the one before it was cut off,
+    /// by what it left in [`Delivery::memo`].
     ///
     /// # Errors
     /// Whether another try makes sense.
@@ -113,6 +161,9 @@ pub struct Delivery {
     pub file_name: String,
     /// The bytes.
     pub media: PathBuf,
+    /// A file beside the media where the backend may note how far it came, for its next try, also after a restart.
+    /// It goes with the recording.
+    pub memo: PathBuf,
 }
 
 /// Why a Nextcloud did not take what it was given: an answer to "shall I try again?".
@@ -121,6 +172,14 @@ pub enum Refusal {
     /// It may work later: no connection, a server error.
     #[error("{0}")]
     Transient(String),
+    /// It asks to be left alone for a while.
+    #[error("{reason}")]
+    Busy {
+        /// What it said.
+        reason: String,
+        /// For how long.
+        retry_after: Duration,
+    },
     /// The request was sent and no answer came: it may work later, and it may have worked.
     #[error("{0}")]
     Unanswered(String),

@@ -22,9 +22,8 @@ use actix::{
     Actor as ActixActor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message,
     ResponseFuture, WrapFuture,
 };
-use serde::Serialize;
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch},
     task::spawn_blocking,
     time::Instant,
 };
@@ -33,17 +32,21 @@ use crate::{
     ids::{BackendId, RecordingId, RoomToken},
     metrics::Reported,
     ports::{Backend, Engine},
-    recording::{Actor, Event, Order, Phase, Recording},
+    recording::{Actor, EndReason, Event, Order, Phase, Recording},
     spool::{Contents, Drawer, Entry},
 };
 
 mod advance;
+mod cues;
 mod effects;
+mod limits;
 mod narration;
 mod rooms;
+mod salvage;
 mod telling;
 mod uploading;
 
+pub use limits::Limits;
 use telling::Telling;
 
 /// What a recorder works with.
@@ -57,6 +60,10 @@ pub struct World {
     pub drawer: Drawer,
     /// Who counts.
     pub metrics: actix::Recipient<Reported>,
+    /// What this backend's recordings may take.
+    pub limits: Limits,
+    /// A permit for each call that the server may record at a time, shared by all backends.
+    pub slots: Arc<Semaphore>,
 }
 
 /// Owns the recordings of one backend.
@@ -69,6 +76,12 @@ pub struct Recorder {
     counter: u64,
     draining: bool,
     drained: Vec<oneshot::Sender<Vec<RecordingState>>>,
+    /// A permit for each upload under way: the others of this backend wait.
+    uploads: Arc<Semaphore>,
+    /// Files are made whole one at a time.
+    salvages: Arc<Semaphore>,
+    /// A look at the disk and the clock is due.
+    looking: bool,
     /// Tells the supervisor, when it is dropped, that this recorder is gone.
     _obituary: Box<dyn Send>,
 }
@@ -89,6 +102,10 @@ struct Take {
     stop: watch::Sender<bool>,
     accepted: Instant,
     telling: Option<Telling>,
+    /// Held as long as the engine is at work.
+    slot: Option<OwnedSemaphorePermit>,
+    /// Lets a round of upload tries that waits begin.
+    hurry: Arc<Notify>,
 }
 
 impl Take {
@@ -103,6 +120,8 @@ impl Take {
             stop: watch::Sender::new(false),
             accepted: Instant::now(),
             telling: None,
+            slot: None,
+            hurry: Arc::default(),
         }
     }
 }
@@ -110,6 +129,7 @@ impl Take {
 impl Recorder {
     /// A recorder that first takes up what lies in the spool. `obituary` is dropped with it.
     pub fn new(backend: BackendId, world: World, draining: bool, obituary: Box<dyn Send>) -> Self {
+        let uploads = Arc::new(Semaphore::new(world.limits.uploads));
         Self {
             backend,
             world,
@@ -118,6 +138,9 @@ impl Recorder {
             counter: 0,
             draining,
             drained: Vec::new(),
+            uploads,
+            salvages: Arc::new(Semaphore::new(1)),
+            looking: false,
             _obituary: obituary,
         }
     }
@@ -137,6 +160,7 @@ impl Recorder {
             self.takes.insert(id, Take::new(number, recording));
             self.advance(id, Event::Recovered { media: media.is_some(), cut_at: touched_at }, ctx);
         }
+        self.look_soon(ctx);
     }
 
     /// Answers whoever waits for the recorder to have nothing left that a shutdown should wait for.
@@ -145,6 +169,28 @@ impl Recorder {
             let states: Vec<_> = self.states();
             self.drained.drain(..).for_each(|waiting| drop(waiting.send(states.clone())));
         }
+    }
+
+    /// What an operator wants of a recording that has had its first round of upload tries.
+    fn order_waiting(
+        &mut self,
+        id: RecordingId,
+        event: Event,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), NotWaiting> {
+        let recording = &self.takes.get(&id).ok_or(NotWaiting)?.recording;
+        let waits = match recording.phase {
+            Phase::Parked { .. } => true,
+            Phase::Uploading => recording.rounds_failed > 0,
+            Phase::Starting | Phase::Recording | Phase::Stopping | Phase::Salvaging | Phase::Closed(_) => {
+                false
+            }
+        };
+        if !waits {
+            return Err(NotWaiting);
+        }
+        self.advance(id, event, ctx);
+        Ok(())
     }
 
     fn states(&self) -> Vec<RecordingState> {
@@ -179,22 +225,14 @@ impl ActixActor for Recorder {
     }
 }
 
-/// Why a start was not accepted.
+/// The recorder broke off before the start was written down.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
-    /// The promise to keep the recording could not be written down.
-    #[error("{0}")]
-    Spool(String),
-    /// The recorder broke off before it was written down.
-    #[error("the recorder of this backend broke off")]
-    Gone,
-    /// The server is about to end.
-    #[error("the server is shutting down")]
-    Draining,
-}
+#[error("the recorder of this backend broke off")]
+pub struct StartError;
 
 /// Asks for a recording. Answered once it is journalled; a room that is being recorded already keeps its
-/// recording.
+/// recording. One for which there is no room is accepted too, and Nextcloud is told that it failed: an error would
+/// show the moderator nothing useful.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<RecordingId, StartError>")]
 pub struct Start(pub Order);
@@ -205,7 +243,7 @@ impl Handler<Start> for Recorder {
     fn handle(&mut self, Start(order): Start, ctx: &mut Context<Self>) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         self.start_or_join(order, sender, ctx);
-        Box::pin(async move { receiver.await.unwrap_or(Err(StartError::Gone)) })
+        Box::pin(async move { receiver.await.unwrap_or(Err(StartError)) })
     }
 }
 
@@ -229,7 +267,8 @@ impl Handler<Stop> for Recorder {
 
     fn handle(&mut self, Stop { room, by }: Stop, ctx: &mut Context<Self>) -> Self::Result {
         if let Some(id) = self.running_in(&room) {
-            self.advance(id, Event::StopAsked { by }, ctx);
+            let why = if by.is_some() { EndReason::Moderator } else { EndReason::CallEnded };
+            self.advance(id, Event::StopAsked { by, why }, ctx);
             return Ok(());
         }
         if self.is_ending_in(&room) || self.recently_ended.contains(&room) {
@@ -240,25 +279,70 @@ impl Handler<Stop> for Recorder {
     }
 }
 
-/// Refuses new recordings, stops the running ones, and is answered once nothing is left that a shutdown
-/// should wait for, with what the next start will find.
+/// Refuses new recordings, and is answered once nothing is left that a shutdown should wait for, with what the
+/// next start will find.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Vec<RecordingState>")]
-pub struct Drain;
+pub struct Drain {
+    /// Whether the running ones are stopped, or waited for.
+    pub running: Running,
+}
+
+/// What becomes of running recordings when the server shall end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Running {
+    /// They are stopped.
+    Stop,
+    /// They may go on until their calls end.
+    Wait,
+}
 
 impl Handler<Drain> for Recorder {
     type Result = ResponseFuture<Vec<RecordingState>>;
 
-    fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Drain { running }: Drain, ctx: &mut Context<Self>) -> Self::Result {
         self.draining = true;
-        let ids: Vec<RecordingId> = self.takes.keys().copied().collect();
-        for id in ids {
-            self.advance(id, Event::StopAsked { by: None }, ctx);
+        if running == Running::Stop {
+            let ids: Vec<RecordingId> = self.takes.keys().copied().collect();
+            for id in ids {
+                self.advance(id, Event::StopAsked { by: None, why: EndReason::Shutdown }, ctx);
+            }
         }
         let (sender, receiver) = oneshot::channel();
         self.drained.push(sender);
         self.answer_drain();
         Box::pin(async move { receiver.await.unwrap_or_default() })
+    }
+}
+
+/// No such recording waits to be uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such recording waits to be uploaded")]
+pub struct NotWaiting;
+
+/// Has a recording that is parked, or waits for its next round, uploaded now.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<(), NotWaiting>")]
+pub struct Retry(pub RecordingId);
+
+impl Handler<Retry> for Recorder {
+    type Result = Result<(), NotWaiting>;
+
+    fn handle(&mut self, Retry(id): Retry, ctx: &mut Context<Self>) -> Self::Result {
+        self.order_waiting(id, Event::RetryAsked, ctx)
+    }
+}
+
+/// Removes a recording that is parked, or waits for its next round, with its media.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<(), NotWaiting>")]
+pub struct Discard(pub RecordingId);
+
+impl Handler<Discard> for Recorder {
+    type Result = Result<(), NotWaiting>;
+
+    fn handle(&mut self, Discard(id): Discard, ctx: &mut Context<Self>) -> Self::Result {
+        self.order_waiting(id, Event::DiscardAsked, ctx)
     }
 }
 
@@ -268,31 +352,21 @@ impl Handler<Drain> for Recorder {
 pub struct Census;
 
 /// A recording as seen from outside.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RecordingState {
     /// Its backend.
     pub backend: BackendId,
-    /// Its name.
-    pub id: RecordingId,
-    /// Its room.
-    pub room: RoomToken,
-    /// Where it is in its life.
-    pub phase: Phase,
-    /// Rounds of upload tries that failed.
-    pub rounds_failed: u32,
+    /// What is known of it.
+    pub recording: Recording,
     /// A shutdown waits for it.
     pub holds_shutdown_up: bool,
 }
 
 impl RecordingState {
     fn of(backend: &BackendId, take: &Take) -> Self {
-        let recording = &take.recording;
         Self {
             backend: backend.clone(),
-            id: recording.id,
-            room: recording.order.room.clone(),
-            phase: recording.phase.clone(),
-            rounds_failed: recording.rounds_failed,
+            recording: take.recording.clone(),
             holds_shutdown_up: !take.can_wait_for_the_next_start(),
         }
     }
@@ -303,22 +377,6 @@ impl Handler<Census> for Recorder {
 
     fn handle(&mut self, _: Census, _: &mut Context<Self>) -> Self::Result {
         self.states()
-    }
-}
-
-/// Something happened to a recording; sent by the engine's cues.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct Happened {
-    id: RecordingId,
-    event: Event,
-}
-
-impl Handler<Happened> for Recorder {
-    type Result = ();
-
-    fn handle(&mut self, Happened { id, event }: Happened, ctx: &mut Context<Self>) {
-        self.advance(id, event, ctx);
     }
 }
 

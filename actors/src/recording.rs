@@ -1,38 +1,48 @@
 //! The life of one recording, as values: what it is, what may happen to it, and what follows. Pure.
 //!
 //! ```text
-//!            start accepted, journalled
+//!            start accepted, journalled                 start rejected: Closed(Rejected)          "failed"
 //!                     │
 //!                 Starting ── engine broke / recovered, no media ────────► Closed(Empty)    "failed"
 //!                     │ rolling                   │ … with media
-//!      "started" ◄────┤                           │
-//!                 Recording ── engine broke / recovered ───────────┐                        "failed"
-//!                     │ stop asked                                 │
-//!                     ▼                                            ▼
-//!                 Stopping ── engine ended, media ───────────► Uploading ── stored ──► Closed(Stored)
-//!                     │                          "stopped"      │     ▲
-//!                     │                                         │     ├─ refused for now: try again later
-//!                     └── engine ended, no media ► Closed(Empty)└► Parked: refused for good, kept
+//!      "started" ◄────┤                           ▼
+//!                 Recording ── engine broke / recovered ──► Salvaging                       "failed"
+//!                     │ stop asked                           ▲  │ made whole, or left as it is
+//!                     ▼                      broke/recovered │  ▼
+//!                 Stopping ── engine ended, media ─────────► Uploading ── stored ──► Closed(Stored)
+//!                     │                        "stopped"      │  ▲  ▲
+//!                     │                                       │  │  └─ refused for now: try again later
+//!                     │                                       ▼  │ retry asked
+//!                     └── engine ended, no media ► Closed(Empty) Parked: refused for good, kept
+//!                                                                └─ discard asked ► Closed(Discarded)
 //! ```
 //!
 //! What always holds, and is tested over random histories:
 //! - a closed recording stays closed;
 //! - nothing is uploaded before the engine has ended;
 //! - at most one `started` is owed, and then exactly one of `stopped` and `failed`;
-//! - media on disk is forgotten only when Nextcloud has stored it;
-//! - the reports of a recording are one `Started`, at most one of `Failed` and `UploadFailed`, one `Finished`.
+//! - media on disk is forgotten only when Nextcloud has stored it, or an operator has discarded it;
+//! - the reports of a recording are one `Started`, at most one of `Failed` and `UploadFailed`, one `Ended`, one
+//!   `Finished`; those of a rejected one are one `Rejected`.
 //!
 //! A notice that is owed is part of the recording, so that a restart still sends it. A restart is an event
 //! like any other.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{RecordingId, RoomToken};
 
+mod reasons;
 mod step;
 
+pub use reasons::{EndReason, Rejection, Sign};
 pub use step::Step;
+
+/// The pause after a file went over a limit: Nextcloud tells its owner of each such try.
+const RARELY: SignedDuration = SignedDuration::from_hours(6);
 
 /// What a Nextcloud ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +113,8 @@ pub enum Phase {
     Recording,
     /// Told to end; the engine is sealing the media.
     Stopping,
+    /// The media was cut off and is being made whole.
+    Salvaging,
     /// The media is whole and waits to be stored, or is on its way.
     Uploading,
     /// Nextcloud will not take the media until somebody changes something.
@@ -126,11 +138,14 @@ impl Phase {
             Self::Starting => "starting",
             Self::Recording => "recording",
             Self::Stopping => "stopping",
+            Self::Salvaging => "salvaging",
             Self::Uploading => "uploading",
             Self::Parked { .. } => "parked",
             Self::Closed(Ending::Stored) => "stored",
             Self::Closed(Ending::Empty) => "empty",
             Self::Closed(Ending::Lost) => "lost",
+            Self::Closed(Ending::Discarded) => "discarded",
+            Self::Closed(Ending::Rejected) => "rejected",
         }
     }
 }
@@ -145,6 +160,10 @@ pub enum Ending {
     Empty,
     /// The media disappeared from the disk by another's hand.
     Lost,
+    /// An operator did not want it any more.
+    Discarded,
+    /// It was never begun: there was no room for it.
+    Rejected,
 }
 
 /// One take, as it stands in the journal.
@@ -164,12 +183,24 @@ pub struct Recording {
     pub owed: Option<Owed>,
     /// Who stopped it, where somebody did.
     pub stopped_by: Option<Actor>,
+    /// Why it came to its end, as soon as that is known.
+    #[serde(default)]
+    pub ended: Option<EndReason>,
     /// Whether it counts as failed: the engine broke, or the server died under it.
     pub failed: bool,
     /// Seconds recorded, known once the engine has ended in order.
     pub seconds: f64,
     /// Upload rounds that ended without success. The first one is reported, once.
     pub rounds_failed: u32,
+    /// Since when it is to be uploaded, or was last asked to be.
+    #[serde(default)]
+    pub upload_since: Option<Timestamp>,
+    /// The next round must not begin before, also after a restart.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
+    /// What Nextcloud said to the last round that failed.
+    #[serde(default)]
+    pub last_refusal: Option<String>,
 }
 
 /// Something that happens to a recording.
@@ -181,6 +212,8 @@ pub enum Event {
     StopAsked {
         /// Who wants it, where somebody does.
         by: Option<Actor>,
+        /// Why.
+        why: EndReason,
     },
     /// The engine has sealed its media.
     Sealed {
@@ -193,6 +226,8 @@ pub enum Event {
     Broke {
         /// Stage and cause.
         error: String,
+        /// The same in one word.
+        why: EndReason,
         /// Since the first frame.
         seconds: f64,
         /// Whether it left media.
@@ -204,6 +239,13 @@ pub enum Event {
         media: bool,
         /// The last sign of life.
         cut_at: Timestamp,
+    },
+    /// The media that was cut off is as whole as it can be made.
+    Salvaged {
+        /// Its length, where that is known now.
+        seconds: Option<f64>,
+        /// Why it stays as it was, if it does.
+        problem: Option<String>,
     },
     /// Nextcloud acknowledged this notice.
     Told {
@@ -228,13 +270,20 @@ pub enum Event {
     },
     /// The media is not on the disk any more.
     MediaGone,
+    /// An operator wants it uploaded now.
+    RetryAsked,
+    /// An operator wants it gone.
+    DiscardAsked,
 }
 
 /// When another round of upload tries makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextRound {
-    /// In minutes.
-    Soon,
+    /// After a pause that grows, and not sooner than this.
+    Soon {
+        /// What Nextcloud asked for.
+        at_least: Duration,
+    },
     /// In hours: each try is dear.
     Rarely,
     /// When a human has changed something.
@@ -253,10 +302,11 @@ pub enum Effect {
     /// Begin a round of upload tries at once.
     Upload,
     /// Begin a round of upload tries after a pause.
-    UploadLater {
-        /// Hours instead of minutes.
-        rarely: bool,
-    },
+    UploadLater,
+    /// Let the round that waits begin at once.
+    HurryUpload,
+    /// Make the media whole.
+    Salvage,
     /// Remove the entry from the spool.
     Forget,
 }
@@ -266,14 +316,38 @@ pub enum Effect {
 pub enum Report {
     /// A start was accepted: the recording is current.
     Started,
+    /// A start was not.
+    Rejected(Rejection),
+    /// The first frames are there.
+    Rolling,
     /// It failed.
     Failed,
+    /// The engine has ended.
+    Ended(EndReason),
+    /// It was found in the spool, cut off by the end of an earlier life.
+    Recovered,
     /// It succeeded, but the first round of upload tries did not.
     UploadFailed,
     /// It is no longer current.
     Finished {
         /// What the duration counter grows by; nothing for a failed one.
         seconds: f64,
+    },
+    /// Nextcloud has it, after a first round that failed.
+    DeliveredLate,
+    /// Something that an operator should look at, or its end.
+    Sign {
+        /// What is seen.
+        sign: Sign,
+        /// Whether it is so now, or no longer.
+        seen: bool,
+    },
+    /// How the encoder keeps up.
+    Encoding {
+        /// Seconds of media a second.
+        speed: f64,
+        /// Frames dropped since the recording began.
+        dropped_frames: u64,
     },
 }
 
@@ -290,9 +364,21 @@ impl Recording {
             stopped_by: None,
             failed: false,
             seconds: 0.0,
+            ended: None,
             rounds_failed: 0,
+            upload_since: None,
+            not_before: None,
+            last_refusal: None,
         };
         Step { next, reports: vec![Report::Started], effects: vec![Effect::Record] }
+    }
+
+    /// A recording for which there is no room. All that is left to do is to say so.
+    pub fn rejected(id: RecordingId, order: Order, title: String, why: Rejection, now: Timestamp) -> Step {
+        let accepted = Self::accepted(id, order, title, now).next;
+        let owed = Some(Owed { notice: Notice::Failed, since: now });
+        let next = Self { phase: Phase::Closed(Ending::Rejected), owed, ..accepted };
+        Step { next, reports: vec![Report::Rejected(why)], effects: vec![Effect::Tell] }
     }
 
     /// What an event makes of the recording. `None`: it comes late or twice, and nothing happens.
@@ -303,8 +389,9 @@ impl Recording {
             Phase::Starting => step.while_starting(event, now),
             Phase::Recording => step.while_recording(event, now),
             Phase::Stopping => step.while_stopping(event, now),
-            Phase::Uploading => step.while_uploading(event),
-            Phase::Parked { .. } => step.while_parked(event),
+            Phase::Salvaging => step.while_salvaging(event, now),
+            Phase::Uploading => step.while_uploading(event, now),
+            Phase::Parked { .. } => step.while_parked(event, now),
             Phase::Closed(_) => step.while_closed(event),
         };
         changed.then_some(step)

@@ -4,6 +4,7 @@
 //! <spool>/.lock                                   one server a spool
 //! <spool>/<backend>/<recording id>/recording.json  the recording as it stands
 //! <spool>/<backend>/<recording id>/media.*         its media, never moved until Nextcloud has it
+//! <spool>/<backend>/<recording id>/upload.json     how far its upload came, the uploader's own note
 //! ```
 //!
 //! What always holds:
@@ -26,7 +27,7 @@ use std::{
 
 use jiff::Timestamp;
 use rustix::{
-    fs::{FlockOperation, flock},
+    fs::{FlockOperation, flock, statvfs},
     io::Errno,
 };
 use tempfile::NamedTempFile;
@@ -38,6 +39,7 @@ use crate::{
 
 const JOURNAL: &str = "recording.json";
 const MEDIA_STEM: &str = "media";
+const MEMO: &str = "upload.json";
 const LOCK: &str = ".lock";
 
 /// A spool that could not be used: where, and what to do about it.
@@ -162,6 +164,17 @@ pub struct Media {
     pub bytes: u64,
 }
 
+/// How much room there is, and how much of it a drawer takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that this server may still write to the disk.
+    pub free: u64,
+    /// Bytes of all the media in the drawer.
+    pub held: u64,
+    /// Bytes of the media of each recording.
+    pub media: HashMap<RecordingId, u64>,
+}
+
 /// What a drawer holds.
 #[derive(Debug, Default)]
 pub struct Contents {
@@ -175,6 +188,11 @@ impl Drawer {
     /// Where the files of a recording lie.
     pub fn entry(&self, id: RecordingId) -> PathBuf {
         self.directory.join(id.to_string())
+    }
+
+    /// Where the backend notes how far the upload of a recording came.
+    pub fn memo(&self, id: RecordingId) -> PathBuf {
+        self.entry(id).join(MEMO)
     }
 
     /// The drawer for a new writer, made when every write under way is done. Clones of the older one are
@@ -237,6 +255,29 @@ impl Drawer {
         Ok((bytes > 0).then_some(Media { path, bytes }))
     }
 
+    /// How much room there is.
+    ///
+    /// # Errors
+    /// When the disk cannot be looked at.
+    pub fn room(&self) -> Result<Room, SpoolError> {
+        let spool = self.directory.parent().unwrap_or(&self.directory);
+        let disk = statvfs(spool).map_err(|error| SpoolError::at(spool)(error.into()))?;
+        let mut room = Room { free: disk.f_bavail.saturating_mul(disk.f_frsize), ..Room::default() };
+        if !self.directory.exists() {
+            return Ok(room);
+        }
+        for entry in list_directories(&self.directory)? {
+            let id = entry.file_name().and_then(|name| name.to_str()?.parse::<RecordingId>().ok());
+            // An entry may go while it is looked at.
+            let bytes = find_media(&entry).ok().flatten().and_then(|path| Some(path.metadata().ok()?.len()));
+            if let (Some(id), Some(bytes)) = (id, bytes) {
+                room.held = room.held.saturating_add(bytes);
+                room.media.insert(id, bytes);
+            }
+        }
+        Ok(room)
+    }
+
     /// Everything in the drawer.
     ///
     /// # Errors
@@ -264,7 +305,7 @@ impl Drawer {
         Ok(contents)
     }
 
-    /// Removes a recording with its media.
+    /// Removes a recording with its media, if it is there.
     ///
     /// # Errors
     /// When the disk refuses; the next start tries again.
@@ -274,6 +315,9 @@ impl Drawer {
 
     fn remove_entry(&self, id: RecordingId) -> Result<(), SpoolError> {
         let entry = self.entry(id);
+        if !entry.exists() {
+            return Ok(());
+        }
         for item in fs::read_dir(&entry).map_err(SpoolError::at(&entry))? {
             let path = item.map_err(SpoolError::at(&entry))?.path();
             if !path.ends_with(JOURNAL) {

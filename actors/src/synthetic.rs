@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::ports::{Cues, Engine, EngineError, Job, Take};
+use crate::ports::{Cue, Cues, Engine, EngineError, Job, Take};
 
 /// Head of a WebM file, as content sniffers want it, and the beginning of a void element.
 const WEBM_HEAD: &[u8] =
@@ -129,7 +129,7 @@ impl Engine for Synthetic {
             return Err(EngineError::new("synthetic", "was told not to start"));
         }
         self.write_media(&job.directory, mix(number)).await?;
-        cues.rolling();
+        cues.give(Cue::Rolling);
         let rolling_since = Instant::now();
         match fate {
             Fate::Breaks => return Err(EngineError::new("synthetic", "was told to break")),

@@ -10,13 +10,16 @@ use std::{
 
 use actix::{Actor as _, Addr};
 use async_trait::async_trait;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep},
+};
 
 use crate::{
     ids::{BackendId, RoomToken},
     metrics::{Format, Metrics, Scrape},
     ports::{Backend, Delivery, Engine, Refusal},
-    recorder::World,
+    recorder::{Limits, World},
     recording::{Actor, Kind, Notice, Order},
     spool::{Drawer, Spool},
 };
@@ -27,6 +30,7 @@ pub(crate) struct FakeNextcloud {
     pub(crate) notices: Mutex<Vec<(Notice, Instant)>>,
     pub(crate) files: Mutex<Vec<(String, Vec<u8>)>>,
     pub(crate) tries: Mutex<Vec<Instant>>,
+    store_takes: Mutex<Duration>,
     notify_answers: Mutex<VecDeque<Refusal>>,
     store_answers: Mutex<VecDeque<Refusal>>,
 }
@@ -40,6 +44,11 @@ impl FakeNextcloud {
     /// Refuses the next uploads with these answers, one each.
     pub(crate) fn refuse_uploads(&self, answers: impl IntoIterator<Item = Refusal>) {
         self.store_answers.lock().unwrap().extend(answers);
+    }
+
+    /// Every upload takes so long from now on.
+    pub(crate) fn take_a_while(&self, long: Duration) {
+        *self.store_takes.lock().unwrap() = long;
     }
 
     pub(crate) fn notice_names(&self) -> Vec<&'static str> {
@@ -63,6 +72,8 @@ impl Backend for FakeNextcloud {
 
     async fn store(&self, delivery: &Delivery) -> Result<(), Refusal> {
         self.tries.lock().unwrap().push(Instant::now());
+        let long = *self.store_takes.lock().unwrap();
+        sleep(long).await;
         if let Some(refusal) = self.store_answers.lock().unwrap().pop_front() {
             return Err(refusal);
         }
@@ -78,6 +89,9 @@ pub(crate) struct Stage {
     pub(crate) metrics: Addr<Metrics>,
     pub(crate) spool: Spool,
     pub(crate) directory: tempfile::TempDir,
+    /// Changed before the first recorder is made.
+    pub(crate) limits: Limits,
+    pub(crate) slots: Arc<Semaphore>,
     engine: Arc<dyn Engine>,
 }
 
@@ -91,6 +105,8 @@ impl Stage {
             metrics: Metrics::new([backend()]).start(),
             spool: Spool::open(directory.path()).unwrap(),
             directory,
+            limits: Limits::default(),
+            slots: Arc::new(Semaphore::new(100)),
             engine: Arc::new(engine),
         }
     }
@@ -105,6 +121,8 @@ impl Stage {
             backend: self.nextcloud.clone(),
             drawer: self.drawer(),
             metrics: self.metrics.clone().recipient(),
+            limits: self.limits,
+            slots: self.slots.clone(),
         }
     }
 

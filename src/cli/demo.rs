@@ -14,6 +14,7 @@ use std::{
 };
 
 use actix::System;
+use actors::recorder::Running;
 use anyhow::{Context, bail, ensure};
 use log::LevelFilter;
 use secrecy::SecretString;
@@ -165,7 +166,7 @@ impl Stage {
 
     /// Ends everything, sees to it that nothing is left, and returns the last metrics.
     async fn leave(self) -> anyhow::Result<BTreeSet<String>> {
-        let left = self.app.drain().await;
+        let left = self.app.drain(Running::Stop).await;
         let metrics = self.metrics().await?;
         ensure!(left.is_empty(), "the spool at {} still holds a recording", self.spool.display());
         self.app.stop().await;

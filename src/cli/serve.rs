@@ -8,7 +8,7 @@ use std::{io, path::Path, process::ExitCode, sync::Arc, time::Duration};
 use actix::System;
 use actors::{
     ports::Engine,
-    recorder::RecordingState,
+    recorder::{RecordingState, Running},
     synthetic::{Plan, Synthetic},
 };
 use tokio::{
@@ -65,7 +65,7 @@ async fn run(config: Arc<Config>) -> anyhow::Result<()> {
         reason = app.breakdown() => anyhow::bail!("{reason}: restart the server, nothing is lost"),
     }
     tokio::select! {
-        drained = timeout(SHUTDOWN_DEADLINE, app.drain()) => match drained {
+        drained = timeout(SHUTDOWN_DEADLINE, app.drain(Running::Stop)) => match drained {
             Ok(left) => report_left(&left),
             Err(_) => log::warn!(seconds = SHUTDOWN_DEADLINE.as_secs(); "deadline passed, the next start takes up what is unfinished"),
         },
@@ -91,8 +91,9 @@ fn engine(config: &Arc<Config>) -> anyhow::Result<Arc<dyn Engine>> {
 
 fn report_left(left: &[RecordingState]) {
     for state in left {
-        log::warn!(backend:% = state.backend, room:% = state.room, recording:% = state.id, phase = state.phase.name();
-            "stays in the spool for the next start");
+        let recording = &state.recording;
+        log::warn!(backend:% = state.backend, room:% = recording.order.room, recording:% = recording.id,
+            phase = recording.phase.name(); "stays in the spool for the next start");
     }
 }
 

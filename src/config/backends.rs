@@ -138,6 +138,7 @@ fn chunk_size(section: &Section<'_>, report: &mut Report) -> Option<u64> {
 
 /// What one section says about itself.
 #[derive(Clone, Default)]
+#[expect(clippy::option_option, reason = "nothing said is not the same as `off`")]
 struct Wishes {
     skip_verify: Option<bool>,
     ca_file: Option<PathBuf>,
@@ -146,6 +147,8 @@ struct Wishes {
     video_height: Option<u32>,
     directory: Option<PathBuf>,
     upload_chunk_size: Option<u64>,
+    max_recordings: Option<Option<usize>>,
+    quota: Option<Option<u64>>,
 }
 
 impl Wishes {
@@ -158,6 +161,8 @@ impl Wishes {
             video_height: section.read_leniently("videoheight", report, values::side, values::even_side),
             directory: section.read("directory", report, values::path),
             upload_chunk_size: chunk_size(section, report),
+            max_recordings: section.read("maxrecordings", report, values::count_or_off),
+            quota: section.read("quota", report, values::bytes_or_off),
         }
     }
 
@@ -171,6 +176,8 @@ impl Wishes {
             video_height: self.video_height.or(others.video_height),
             directory: self.directory.or_else(|| others.directory.clone()),
             upload_chunk_size: self.upload_chunk_size.or(others.upload_chunk_size),
+            max_recordings: self.max_recordings.or(others.max_recordings),
+            quota: self.quota.or(others.quota),
         }
     }
 
@@ -194,6 +201,8 @@ impl Wishes {
             video_width: self.video_width.unwrap_or(defaults.video_width),
             video_height: self.video_height.unwrap_or(defaults.video_height),
             upload_chunk_size: self.upload_chunk_size.unwrap_or(defaults.upload_chunk_size),
+            max_recordings: self.max_recordings.unwrap_or(defaults.max_recordings),
+            quota: self.quota.unwrap_or(defaults.quota),
             ..defaults
         })
     }

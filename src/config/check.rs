@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::{
-    Config, Ffmpeg, Recording, addresses, backends, defaults,
+    Config, Ffmpeg, Recording, addresses, backends, defaults, limits,
     report::Report,
     settings::{Section, Settings, items},
     signaling, values,
@@ -33,6 +33,10 @@ pub(super) fn check(settings: &Settings, spool: Option<PathBuf>, report: &mut Re
         signaling: signaling::read(settings, report),
         ffmpeg: ffmpeg(&settings.section("ffmpeg"), report),
         recording: recording(&settings.section("recording"), report),
+        limits: limits::limits(&settings.section("limits"), report),
+        upload: limits::upload(&settings.section("upload"), report),
+        reserve: limits::reserve(&settings.section("spool"), report),
+        shutdown: limits::shutdown(&settings.section("shutdown"), report),
         stats_allowed: readers.unwrap_or(default.stats_allowed),
     }
 }
@@ -87,5 +91,6 @@ fn recording(section: &Section<'_>, report: &mut Report) -> Recording {
         browser: section.read("browser", report, values::browser),
         driver_path: section.read("driverpath", report, values::path),
         browser_path: section.read("browserpath", report, values::path),
+        max_concurrent: section.read("max_concurrent", report, values::count),
     }
 }

@@ -1,12 +1,15 @@
 //! What holds where nothing is configured, in one place: the loader, the demo and the tests take it from here.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
+use actors::recorder::Running;
 use ipnet::IpNet;
 use log::LevelFilter;
 use secrecy::SecretString;
 
-use super::{BackendSettings, Backends, Config, EngineChoice, Ffmpeg, Recording, Signaling};
+use super::{
+    BackendSettings, Backends, Config, EngineChoice, Ffmpeg, Limits, Recording, Shutdown, Signaling, Upload,
+};
 
 /// The only address that is served by default.
 pub(super) const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8000);
@@ -22,6 +25,10 @@ impl Config {
             signaling: Signaling::default(),
             ffmpeg: Ffmpeg::default(),
             recording: Recording::default(),
+            limits: Limits::default(),
+            upload: Upload::default(),
+            reserve: 1 << 30,
+            shutdown: Shutdown::default(),
             stats_allowed: loopback(),
         }
     }
@@ -39,6 +46,8 @@ impl BackendSettings {
             video_height: 1080,
             directory,
             upload_chunk_size: 10 * 1024 * 1024,
+            max_recordings: None,
+            quota: None,
         }
     }
 }
@@ -60,7 +69,45 @@ impl Default for Ffmpeg {
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { engine: EngineChoice::Real, browser: None, driver_path: None, browser_path: None }
+        Self {
+            engine: EngineChoice::Real,
+            browser: None,
+            driver_path: None,
+            browser_path: None,
+            max_concurrent: None,
+        }
+    }
+}
+
+impl Default for Limits {
+    /// What a user of Talk would not notice: nothing that a call with people in it could run into.
+    fn default() -> Self {
+        Self {
+            max_length: Some(Duration::from_hours(24)),
+            max_size: None,
+            watch_call: true,
+            empty_call: Some(Duration::from_mins(2)),
+            unresponsive_page: Some(Duration::from_mins(2)),
+            warn_after: Some(Duration::from_mins(10)),
+            end_when: Vec::new(),
+        }
+    }
+}
+
+impl Default for Upload {
+    fn default() -> Self {
+        Self { max_concurrent: 3, give_up_after: Duration::from_hours(7 * 24) }
+    }
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            calls: Running::Stop,
+            wait_limit: Duration::from_hours(4),
+            seal_limit: Duration::from_mins(1),
+            upload_limit: Duration::from_mins(2),
+        }
     }
 }
 

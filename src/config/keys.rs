@@ -29,8 +29,11 @@ pub(super) const FIXED: &[(&str, &[&str])] = &[
             "videoheight",
             "directory",
             "uploadchunksize",
+            "maxrecordings",
+            "quota",
         ],
     ),
+    ("spool", &["reserve"]),
     ("signaling", &["internalsecret", "internalsecret_file", "signalings"]),
     (
         "ffmpeg",
@@ -44,7 +47,21 @@ pub(super) const FIXED: &[(&str, &[&str])] = &[
             "extensionvideo",
         ],
     ),
-    ("recording", &["engine", "browser", "driverpath", "browserpath"]),
+    ("recording", &["engine", "browser", "driverpath", "browserpath", "max_concurrent"]),
+    ("upload", &["max_concurrent", "give_up_after"]),
+    (
+        "limits",
+        &[
+            "max_length",
+            "max_size",
+            "watch_call",
+            "empty_call",
+            "unresponsive_page",
+            "warn_after",
+            "end_when",
+        ],
+    ),
+    ("shutdown", &["calls", "wait_limit", "seal_limit", "upload_limit"]),
     ("stats", &["allowed_ips"]),
 ];
 
@@ -60,6 +77,8 @@ pub(super) const OF_A_BACKEND: &[&str] = &[
     "videoheight",
     "directory",
     "uploadchunksize",
+    "maxrecordings",
+    "quota",
 ];
 
 /// The keys of a section that `[signaling] signalings` lists.

@@ -6,8 +6,8 @@
 //!
 //! In reading order: `load` finds a file and merges it with the `environment`; `ini` (with `interpolation`) and
 //! `toml_file` make a `layer` of it; `settings` reads a key from the merged layers; `check`, `backends` and
-//! `signaling` build what stands here, with `values` and `addresses` for single values and `defaults` for the
-//! rest; `report` collects what is wrong, and `keys` knows every name. `lookup` answers who may record.
+//! `signaling` and `limits` build what stands here, with `values` and `addresses` for single values and `defaults`
+//! for the rest; `report` collects what is wrong, and `keys` knows every name. `lookup` answers who may record.
 
 mod addresses;
 mod backends;
@@ -18,6 +18,7 @@ mod ini;
 mod interpolation;
 mod keys;
 mod layer;
+mod limits;
 mod load;
 mod lookup;
 mod report;
@@ -28,9 +29,9 @@ mod tests;
 mod toml_file;
 mod values;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use actors::ids::BackendId;
+use actors::{ids::BackendId, recorder::Running, recording::Sign};
 use ipnet::IpNet;
 use log::LevelFilter;
 use secrecy::SecretString;
@@ -53,8 +54,16 @@ pub struct Config {
     pub signaling: Signaling,
     /// What ffmpeg is told.
     pub ffmpeg: Ffmpeg,
-    /// Which browser records.
+    /// How calls are recorded.
     pub recording: Recording,
+    /// What ends a recording that nobody stops.
+    pub limits: Limits,
+    /// How recordings are handed over.
+    pub upload: Upload,
+    /// `[spool] reserve`: bytes that must be free on the disk before a recording begins.
+    pub reserve: u64,
+    /// How the server ends.
+    pub shutdown: Shutdown,
     /// `[stats] allowed_ips`: who may read `/metrics`.
     pub stats_allowed: Vec<IpNet>,
 }
@@ -99,6 +108,10 @@ pub struct BackendSettings {
     pub directory: PathBuf,
     /// `uploadchunksize`: the size of a chunk of the chunked upload, in bytes.
     pub upload_chunk_size: u64,
+    /// `maxrecordings`: how many of its calls may be recorded at a time.
+    pub max_recordings: Option<usize>,
+    /// `quota`: how many bytes its recordings may take in the spool.
+    pub quota: Option<u64>,
 }
 
 /// The internal secrets of the signaling servers, by which a recording page may join a call unseen.
@@ -140,6 +153,50 @@ pub struct Recording {
     pub driver_path: Option<PathBuf>,
     /// `browserPath`: the browser to use.
     pub browser_path: Option<PathBuf>,
+    /// `max_concurrent`: how many calls may be recorded at a time; `None` where the file does not say, and the
+    /// machine decides.
+    pub max_concurrent: Option<usize>,
+}
+
+/// `[limits]`: what ends a recording that nobody stops. `None`: this never does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// `max_length` of a recording.
+    pub max_length: Option<Duration>,
+    /// `max_size` of a recording, in bytes.
+    pub max_size: Option<u64>,
+    /// `watch_call`: whether the room is watched over the signaling server.
+    pub watch_call: bool,
+    /// `empty_call`: how long nobody need be in the call.
+    pub empty_call: Option<Duration>,
+    /// `unresponsive_page`: how long the page need not answer.
+    pub unresponsive_page: Option<Duration>,
+    /// `warn_after`: how long the picture may stand still or be black, or the sound be silent, without a warning.
+    pub warn_after: Option<Duration>,
+    /// `end_when`: which of these signs end the recording, too.
+    pub end_when: Vec<Sign>,
+}
+
+/// `[upload]`: how recordings are handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upload {
+    /// `max_concurrent`: uploads of one backend at a time.
+    pub max_concurrent: usize,
+    /// `give_up_after`: how long a recording is tried to be uploaded before it is parked.
+    pub give_up_after: Duration,
+}
+
+/// `[shutdown]`: how the server ends when it is told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shutdown {
+    /// `calls`: whether running recordings are stopped, or waited for.
+    pub calls: Running,
+    /// `wait_limit`: how long they are waited for.
+    pub wait_limit: Duration,
+    /// `seal_limit`: how long stopped ones may take to be sealed.
+    pub seal_limit: Duration,
+    /// `upload_limit`: how long sealed ones may take to be uploaded.
+    pub upload_limit: Duration,
 }
 
 /// Which engine makes the recordings.

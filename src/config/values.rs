@@ -1,8 +1,9 @@
 //! What a single value may be. Each function takes a value as it was written and gives it in its final form, or
 //! says what is allowed.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
+use bytesize::ByteSize;
 use log::LevelFilter;
 use secrecy::SecretString;
 
@@ -51,6 +52,66 @@ pub(super) fn number(given: Given) -> Result<u64, String> {
         Given::Flag(_) | Given::List(_) | Given::Other(()) => None,
     };
     number.ok_or_else(|| "must be a whole number".to_owned())
+}
+
+/// A number of things of which there is at least one.
+pub(super) fn count(given: Given) -> Result<usize, String> {
+    let number = number(given).ok().and_then(|number| usize::try_from(number).ok());
+    number.filter(|number| *number > 0).ok_or_else(|| "must be a whole number above 0".to_owned())
+}
+
+/// A number of things, or `off`.
+pub(super) fn count_or_off(given: Given) -> Result<Option<usize>, String> {
+    if is_off(&given) {
+        return Ok(None);
+    }
+    count(given).map(Some).map_err(|allowed| format!("{allowed}, or \"off\""))
+}
+
+/// A switch.
+pub(super) fn flag(given: Given) -> Result<bool, String> {
+    match given {
+        Given::Flag(flag) => Ok(flag),
+        Given::Text(text) if text.trim() == "true" => Ok(true),
+        Given::Text(text) if text.trim() == "false" => Ok(false),
+        Given::Text(_) | Given::Number(_) | Given::List(_) | Given::Other(()) => {
+            Err("must be true or false".to_owned())
+        }
+    }
+}
+
+/// A length of time, such as `90s`, `10m` or `7d`.
+pub(super) fn duration(given: Given) -> Result<Duration, String> {
+    let text = text(given).unwrap_or_default();
+    humantime::parse_duration(text.trim()).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| {
+        "must be a length of time with its unit, such as \"90s\", \"10m\", \"12h\" or \"7d\"".to_owned()
+    })
+}
+
+/// A length of time, or `off`.
+pub(super) fn duration_or_off(given: Given) -> Result<Option<Duration>, String> {
+    if is_off(&given) {
+        return Ok(None);
+    }
+    duration(given).map(Some).map_err(|allowed| format!("{allowed}, or \"off\""))
+}
+
+/// A number of bytes, such as `500MB`, `2GiB` or `1000000`, or `off`.
+pub(super) fn bytes_or_off(given: Given) -> Result<Option<u64>, String> {
+    if is_off(&given) {
+        return Ok(None);
+    }
+    let bytes = match given {
+        Given::Number(number) => u64::try_from(number).ok(),
+        Given::Text(text) => text.trim().parse::<ByteSize>().ok().map(|size| size.as_u64()),
+        Given::Flag(_) | Given::List(_) | Given::Other(()) => None,
+    };
+    let allowed = "must be a number of bytes, such as \"500MB\" or \"2GiB\", or \"off\"";
+    bytes.map(Some).ok_or_else(|| allowed.to_owned())
+}
+
+fn is_off(given: &Given) -> bool {
+    matches!(given, Given::Text(text) if text.trim() == "off")
 }
 
 /// A number of bytes that fits into memory.
@@ -208,6 +269,37 @@ mod tests {
             assert!(level(given(bad)).is_err(), "{bad}");
         }
         assert!(level(Given::Flag(true)).is_err());
+    }
+
+    #[test]
+    fn lengths_of_time_have_a_unit() {
+        assert_eq!(duration(given("7d")), Ok(Duration::from_hours(7 * 24)));
+        assert_eq!(duration(given(" 1h 30m ")), Ok(Duration::from_mins(90)));
+        assert_eq!(duration_or_off(given("off")), Ok(None));
+        for bad in ["7", "0s", "soon", "-1s", ""] {
+            assert!(duration(given(bad)).unwrap_err().contains("10m"), "{bad}");
+        }
+        assert!(duration_or_off(Given::Number(7)).unwrap_err().contains("off"));
+    }
+
+    #[test]
+    fn bytes_are_a_number_or_have_a_unit() {
+        assert_eq!(bytes_or_off(given("2GiB")), Ok(Some(2 << 30)));
+        assert_eq!(bytes_or_off(given("500 MB")), Ok(Some(500_000_000)));
+        assert_eq!(bytes_or_off(given("1000")), Ok(Some(1000)));
+        assert_eq!(bytes_or_off(Given::Number(1000)), Ok(Some(1000)));
+        assert_eq!(bytes_or_off(given("off")), Ok(None));
+        for bad in ["much", "-1", "1 parsec"] {
+            assert!(bytes_or_off(given(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn there_is_at_least_one_of_what_is_counted() {
+        assert_eq!(count(given("3")), Ok(3));
+        for bad in ["0", "-1", "many"] {
+            assert!(count(given(bad)).is_err(), "{bad}");
+        }
     }
 
     #[test]

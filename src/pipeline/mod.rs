@@ -37,7 +37,7 @@ mod sweep;
 
 use std::{path::PathBuf, sync::Arc};
 
-use actors::ports::{Cues, Engine, EngineError, Job, Take};
+use actors::ports::{Cue, Cues, Engine, EngineError, Job, Take};
 use async_trait::async_trait;
 
 use self::{
@@ -115,6 +115,6 @@ async fn make(studio: &mut Studio<'_>, cues: &Cues) -> EngineError {
     if let Err(error) = studio.bring_up().await {
         return error;
     }
-    cues.rolling();
+    cues.give(Cue::Rolling);
     studio.broken().await
 }

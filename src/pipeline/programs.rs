@@ -151,14 +151,13 @@ async fn version(program: &Path, option: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::EngineChoice;
 
     fn recording(browser: Option<Browser>, path: Option<&str>) -> Recording {
         Recording {
-            engine: EngineChoice::Real,
             browser,
             driver_path: path.map(PathBuf::from),
             browser_path: path.map(PathBuf::from),
+            ..Recording::default()
         }
     }
 

@@ -75,7 +75,7 @@ async fn a_refused_file_is_kept_with_the_reason_in_the_log() {
     let stopped =
         crate::protocol::post_signed(&url, scene.cloud.address(), r#"{"type":"stop","stop":[]}"#).await;
     assert_eq!(stopped.status(), 200);
-    scene.server.wait_for_log(0, "nextcloud refuses the file; it stays in the spool").await;
+    scene.server.wait_for_log(0, "parked: the file stays in the spool").await;
     assert!(scene.server.log().contains("the room was deleted"), "{}", scene.server.log());
     assert_eq!(scene.spooled().len(), 1);
     assert_eq!(scene.server.count("uploads_failed_total").await, 1.0);

@@ -8,11 +8,11 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Recorder, StartError};
+use super::Recorder;
 use crate::{
     ids::RecordingId,
     metrics::Reported,
-    recording::{Event, Recording, Step},
+    recording::{Event, Recording, Rejection, Step},
     spool::SpoolError,
 };
 
@@ -36,38 +36,77 @@ impl Recorder {
                 return;
             };
             if let Some(step) = take.recording.on(&event, Timestamp::now()) {
-                return self.save(Some(event), step, ctx);
+                return self.save(event, step, ctx);
             }
         }
     }
 
-    /// Journals a step; what follows from it waits. `event` is `None` for a recording that was just accepted.
-    pub(super) fn save(&mut self, event: Option<Event>, step: Step, ctx: &mut Context<Self>) {
+    /// Journals a start, or that there is no room for it. `forbidden` is what stands against it already; the disk is
+    /// looked at now.
+    pub(super) fn admit(&mut self, accepted: Step, forbidden: Option<Rejection>, ctx: &mut Context<Self>) {
+        let id = accepted.next.id;
+        if let Some(take) = self.takes.get_mut(&id) {
+            take.saving = true;
+        }
+        let (drawer, limits) = (self.world.drawer.clone(), self.world.limits);
+        let admitting = spawn_blocking(move || {
+            let forbidden = forbidden.or_else(|| limits.forbid_start(&drawer.room().ok()?));
+            let step = forbidden.map_or_else(|| accepted.clone(), |why| reject(&accepted.next, why));
+            match drawer.save(&step.next) {
+                Ok(()) => (step, forbidden, None),
+                Err(error) => {
+                    let why = Rejection::Unwritable;
+                    (reject(&accepted.next, why), Some(why), Some(error.to_string()))
+                }
+            }
+        });
+        ctx.spawn(admitting.into_actor(self).map(move |admitted, recorder, ctx| match admitted {
+            Ok((step, forbidden, error)) => recorder.admitted(step, forbidden, error.as_deref(), ctx),
+            Err(error) => {
+                log::error!(backend:% = recorder.backend, error:%; "a start was lost");
+                recorder.takes.remove(&id);
+            }
+        }));
+    }
+
+    fn admitted(
+        &mut self,
+        step: Step,
+        forbidden: Option<Rejection>,
+        error: Option<&str>,
+        ctx: &mut Context<Self>,
+    ) {
+        match forbidden {
+            None => self.narrate(None, &step.next),
+            Some(why) => self.narrate_rejection(why, error, &step.next),
+        }
+        if let Some(take) = self.takes.get_mut(&step.next.id) {
+            // Nextcloud is answered now, and not when its request came.
+            take.accepted = Instant::now();
+            take.starts.drain(..).for_each(|start| drop(start.send(Ok(step.next.id))));
+        }
+        self.follow(step, ctx);
+    }
+
+    /// Journals a step; what follows from it waits.
+    fn save(&mut self, event: Event, step: Step, ctx: &mut Context<Self>) {
         if let Some(take) = self.takes.get_mut(&step.next.id) {
             take.saving = true;
         }
         let (drawer, next) = (self.world.drawer.clone(), step.next.clone());
         let saving = spawn_blocking(move || drawer.save(&next));
         ctx.spawn(saving.into_actor(self).map(move |saved, recorder, ctx| {
-            recorder.saved(event.as_ref(), step, saved, ctx);
+            if let Err(error) = flatten(saved) {
+                recorder.journal_failed(step.next.id, &error);
+            }
+            recorder.narrate(Some(&event), &step.next);
+            recorder.follow(step, ctx);
         }));
     }
 
-    fn saved(
-        &mut self,
-        event: Option<&Event>,
-        step: Step,
-        saved: Result<Result<(), SpoolError>, JoinError>,
-        ctx: &mut Context<Self>,
-    ) {
+    /// What follows from a step that is journalled.
+    fn follow(&mut self, step: Step, ctx: &mut Context<Self>) {
         let id = step.next.id;
-        if let Err(error) = flatten(saved) {
-            if event.is_none() {
-                return self.refuse(id, &error, ctx);
-            }
-            self.journal_failed(id, &error);
-        }
-        self.narrate(event, &step.next);
         for report in &step.reports {
             self.world.metrics.do_send(Reported { backend: self.backend.clone(), id, report: *report });
         }
@@ -75,30 +114,15 @@ impl Recorder {
         if let Some(take) = self.takes.get_mut(&id) {
             take.saving = false;
             take.recording = step.next;
-            if event.is_none() {
-                // Nextcloud is answered now, and not when its request came.
-                take.accepted = Instant::now();
+            if !take.recording.phase.is_live() {
+                take.slot = None;
             }
-            take.starts.drain(..).for_each(|start| drop(start.send(Ok(id))));
         }
         for effect in &step.effects {
             self.perform(id, effect, ctx);
         }
         self.work_off(id, ctx);
         self.answer_drain();
-    }
-
-    /// A start that cannot be journalled is no start.
-    fn refuse(&mut self, id: RecordingId, error: &str, ctx: &mut Context<Self>) {
-        log::error!(backend:% = self.backend, recording:% = id, error; "start refused, it cannot be journalled");
-        let Some(take) = self.takes.remove(&id) else { return };
-        for start in take.starts {
-            drop(start.send(Err(StartError::Spool(error.to_owned()))));
-        }
-        let drawer = self.world.drawer.clone();
-        // Where nothing could be made, there is nothing to remove.
-        let removing = spawn_blocking(move || drawer.remove(id)).into_actor(self);
-        ctx.spawn(removing.map(|_, _, _| ()));
     }
 
     /// A recording moved out of the engine's hands: repeated stops of its room are fine for a while.
@@ -108,6 +132,12 @@ impl Recorder {
             self.recently_ended.note(next.order.room.clone(), next.title.clone());
         }
     }
+}
+
+/// The rejection of a start that was about to be accepted.
+fn reject(accepted: &Recording, why: Rejection) -> Step {
+    let Recording { id, order, title, accepted_at, .. } = accepted.clone();
+    Recording::rejected(id, order, title, why, accepted_at)
 }
 
 fn flatten(saved: Result<Result<(), SpoolError>, JoinError>) -> Result<(), String> {

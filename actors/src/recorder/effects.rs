@@ -12,7 +12,7 @@ use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::FutureExt;
 use tokio::{task::spawn_blocking, time::Instant};
 
-use super::{Happened, Recorder};
+use super::{Recorder, cues};
 use crate::{
     ids::RecordingId,
     ports::{Cues, EngineError, Job, Take as Taken},
@@ -27,7 +27,9 @@ impl Recorder {
             Effect::StopEngine => self.stop_engine(id),
             Effect::Tell => self.tell(id, ctx),
             Effect::Upload => self.upload(id, ctx),
-            Effect::UploadLater { rarely } => self.upload_later(id, *rarely, ctx),
+            Effect::UploadLater => self.upload_later(id, ctx),
+            Effect::HurryUpload => self.hurry_upload(id),
+            Effect::Salvage => self.salvage(id, ctx),
             Effect::Forget => self.forget(id, ctx),
         }
     }
@@ -41,14 +43,9 @@ impl Recorder {
             accepted: take.accepted,
             directory: self.world.drawer.entry(id),
         };
-        let recorder = ctx.address();
         let rolling_since = Arc::new(OnceLock::new());
-        let first_frame = Arc::clone(&rolling_since);
-        let rolling = move || {
-            first_frame.get_or_init(Instant::now);
-            recorder.do_send(Happened { id, event: Event::Rolling });
-        };
-        let cues = Cues::new(rolling, take.stop.subscribe());
+        let cues =
+            Cues::new(cues::giver(ctx.address(), id, Arc::clone(&rolling_since)), take.stop.subscribe());
         let (engine, drawer) = (self.world.engine.clone(), self.world.drawer.clone());
         let recording = async move {
             let ended = guarded(engine.record(&job, cues)).await;
@@ -96,7 +93,10 @@ async fn ending_event(
     };
     match ended {
         Ok(taken) => Event::Sealed { seconds: taken.seconds, media },
-        Err(error) => Event::Broke { error: error.to_string(), seconds: recorded.as_secs_f64(), media },
+        Err(error) => {
+            let why = error.reason;
+            Event::Broke { error: error.to_string(), why, seconds: recorded.as_secs_f64(), media }
+        }
     }
 }
 

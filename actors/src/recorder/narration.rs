@@ -5,7 +5,7 @@ use log::Level;
 use super::Recorder;
 use crate::{
     ids::RecordingId,
-    recording::{Ending, Event, NextRound, Notice, Phase, Recording},
+    recording::{EndReason, Ending, Event, NextRound, Notice, Phase, Recording, Rejection, Sign},
 };
 
 impl Recorder {
@@ -14,14 +14,45 @@ impl Recorder {
         let Some((level, message)) = headline(event, next) else {
             return;
         };
-        let reason = reason(event);
-        let (backend, room, id) = (&self.backend, &next.order.room, next.id);
-        match reason {
-            None => {
-                log::log!(level, backend:%, room:%, recording:% = id, phase = next.phase.name(); "{message}");
+        let (backend, room, id, phase) = (&self.backend, &next.order.room, next.id, next.phase.name());
+        match (reason(event), why(event, next)) {
+            (None, None) => log::log!(level, backend:%, room:%, recording:% = id, phase; "{message}"),
+            (None, Some(why)) => {
+                log::log!(level, backend:%, room:%, recording:% = id, phase, why; "{message}");
             }
-            Some(reason) => {
-                log::log!(level, backend:%, room:%, recording:% = id, phase = next.phase.name(), reason; "{message}");
+            (Some(reason), None) => {
+                log::log!(level, backend:%, room:%, recording:% = id, phase, reason; "{message}");
+            }
+            (Some(reason), Some(why)) => {
+                log::log!(level, backend:%, room:%, recording:% = id, phase, why, reason; "{message}");
+            }
+        }
+    }
+
+    /// Tells the log that there is no room for a recording.
+    pub(super) fn narrate_rejection(&self, why: Rejection, error: Option<&str>, next: &Recording) {
+        let (backend, room, id) = (&self.backend, &next.order.room, next.id);
+        let reason = error.map_or_else(|| why.to_string(), |error| format!("{why}: {error}"));
+        log::error!(backend:%, room:%, recording:% = id, why = why.name(), reason;
+            "start rejected, nextcloud is told that it failed");
+    }
+
+    /// Tells the log what an operator should look at.
+    pub(super) fn narrate_sign(&self, id: RecordingId, sign: Sign, seen: bool) {
+        let Some(take) = self.takes.get(&id) else { return };
+        let (backend, room) = (&self.backend, &take.recording.order.room);
+        match (sign, seen) {
+            (Sign::Still, true) => {
+                log::warn!(backend:%, room:%, recording:% = id; "the picture has not changed for a while");
+            }
+            (Sign::Black, true) => {
+                log::warn!(backend:%, room:%, recording:% = id; "the picture has been black for a while");
+            }
+            (Sign::Silent, true) => {
+                log::warn!(backend:%, room:%, recording:% = id; "the sound has been digital silence for a while");
+            }
+            (_, false) => {
+                log::info!(backend:%, room:%, recording:% = id, sign = sign.name(); "picture and sound are back");
             }
         }
     }
@@ -40,7 +71,10 @@ fn headline(event: Option<&Event>, next: &Recording) -> Option<(Level, &'static 
     };
     Some(match event {
         Event::Rolling => (Level::Info, "recording"),
-        Event::StopAsked { .. } => (Level::Info, "stop asked"),
+        Event::StopAsked {
+            why: EndReason::Moderator | EndReason::CallEnded | EndReason::Shutdown, ..
+        } => (Level::Info, "stop asked"),
+        Event::StopAsked { .. } => (Level::Warn, "the recording is stopped without having been asked to"),
         Event::Sealed { .. } if next.failed => (Level::Error, "recording ended by itself before it began"),
         Event::Sealed { media: true, .. } => (Level::Info, "recording sealed"),
         Event::Sealed { media: false, .. } => (Level::Info, "stopped before anything was recorded"),
@@ -49,6 +83,10 @@ fn headline(event: Option<&Event>, next: &Recording) -> Option<(Level, &'static 
         }
         Event::Broke { media: true, .. } => {
             (Level::Error, "recording broke off, what was recorded will be uploaded")
+        }
+        Event::Salvaged { problem: None, .. } => (Level::Info, "media made whole"),
+        Event::Salvaged { problem: Some(_), .. } => {
+            (Level::Warn, "media could not be made whole, it is uploaded as it is")
         }
         Event::Broke { media: false, .. } if next.failed => (Level::Error, "recording failed"),
         Event::Broke { media: false, .. } => (Level::Warn, "stopped while it could not start"),
@@ -62,9 +100,9 @@ fn headline(event: Option<&Event>, next: &Recording) -> Option<(Level, &'static 
         Event::Told { .. } => return None,
         Event::Stored => (Level::Info, "stored in nextcloud"),
         Event::RoundFailed { next: NextRound::Never, .. } => {
-            (Level::Error, "nextcloud refuses the file; it stays in the spool, a restart tries again")
+            (Level::Error, "parked: the file stays in the spool until somebody has it tried again")
         }
-        Event::RoundFailed { next: NextRound::Soon, .. } => {
+        Event::RoundFailed { next: NextRound::Soon { .. }, .. } => {
             (Level::Warn, "upload failed, the file stays in the spool and is tried again")
         }
         Event::RoundFailed { next: NextRound::Rarely, .. } => (
@@ -72,6 +110,8 @@ fn headline(event: Option<&Event>, next: &Recording) -> Option<(Level, &'static 
             "the file goes over a limit; it stays in the spool and is tried again in some hours",
         ),
         Event::MediaGone => (Level::Error, "the media disappeared from the spool"),
+        Event::RetryAsked => (Level::Info, "an operator has it tried again"),
+        Event::DiscardAsked => (Level::Warn, "an operator discarded the recording"),
     })
 }
 
@@ -82,6 +122,12 @@ fn recovered(next: &Recording) -> (Level, &'static str) {
         }
         Phase::Closed(Ending::Lost) => (Level::Error, "found in the spool without its media"),
         Phase::Closed(Ending::Stored) => (Level::Info, "found in the spool, stored already"),
+        Phase::Closed(Ending::Discarded | Ending::Rejected) => {
+            (Level::Info, "found in the spool, over already")
+        }
+        Phase::Parked { .. } => {
+            (Level::Warn, "found in the spool, parked: `talk-recorder recordings` tells why")
+        }
         _ if next.failed => {
             (Level::Warn, "found in the spool, cut while it was recorded; it will be uploaded")
         }
@@ -93,6 +139,15 @@ fn reason(event: Option<&Event>) -> Option<&str> {
     match event? {
         Event::Broke { error, .. } => Some(error),
         Event::RoundFailed { reason, .. } => Some(reason),
+        Event::Salvaged { problem, .. } => problem.as_deref(),
+        _ => None,
+    }
+}
+
+/// The word for the end, where this event brought it.
+fn why(event: Option<&Event>, next: &Recording) -> Option<&'static str> {
+    match event? {
+        Event::StopAsked { .. } | Event::Broke { .. } => next.ended.map(EndReason::name),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 //! A room has at most one recording that is starting or running; older ones may still be stopping or
 //! uploading.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::Context;
 use jiff::{Timestamp, Zoned};
@@ -12,7 +12,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{Recorder, StartError, Take};
 use crate::{
     ids::{RecordingId, RoomToken},
-    recording::{Order, Phase, Recording},
+    recording::{Order, Phase, Recording, Rejection},
 };
 
 /// How long a repeated stop of a room is answered with success. Nextcloud repeats a stop whose answer was
@@ -51,9 +51,6 @@ impl Recorder {
         answer: oneshot::Sender<Result<RecordingId, StartError>>,
         ctx: &mut Context<Self>,
     ) {
-        if self.draining {
-            return drop(answer.send(Err(StartError::Draining)));
-        }
         if let Some(take) = self.running_in(&order.room).and_then(|id| self.takes.get_mut(&id)) {
             log::info!(backend:% = self.backend, room:% = order.room, recording:% = take.recording.id;
                 "already recording, repeated start ignored");
@@ -66,10 +63,17 @@ impl Recorder {
         }
         let title = self.free_title(&order.room);
         let step = Recording::accepted(RecordingId::random(), order, title, Timestamp::now());
+        let id = step.next.id;
         let mut take = Take::new(self.next_number(), step.next.clone());
         take.starts.push(answer);
-        self.takes.insert(step.next.id, take);
-        self.save(None, step, ctx);
+        let forbidden = self.forbid_another(id);
+        if forbidden.is_none() {
+            take.slot = Arc::clone(&self.world.slots).try_acquire_owned().ok();
+        }
+        let forbidden = forbidden.or_else(|| take.slot.is_none().then_some(Rejection::Full));
+        self.takes.insert(id, take);
+        self.admit(step, forbidden, ctx);
+        self.look_soon(ctx);
     }
 
     /// The recording that a stop of this room would end.
@@ -86,7 +90,7 @@ impl Recorder {
         self.takes.values().any(|take| {
             let ending = match take.recording.phase {
                 Phase::Starting | Phase::Recording => take.stop_asked,
-                Phase::Stopping => true,
+                Phase::Stopping | Phase::Salvaging => true,
                 Phase::Uploading => take.recording.rounds_failed == 0,
                 Phase::Parked { .. } | Phase::Closed(_) => false,
             };

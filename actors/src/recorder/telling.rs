@@ -57,7 +57,7 @@ impl Take {
     /// Whether a shutdown may leave this recording to the next start.
     pub(super) fn can_wait_for_the_next_start(&self) -> bool {
         let settled = match self.recording.phase {
-            Phase::Starting | Phase::Recording | Phase::Stopping => false,
+            Phase::Starting | Phase::Recording | Phase::Stopping | Phase::Salvaging => false,
             Phase::Uploading => self.recording.rounds_failed > 0,
             Phase::Parked { .. } => true,
             // Without a debt it is about to be removed.
@@ -194,6 +194,9 @@ fn judge(telling: &Telling, answer: &Result<(), Refusal>) -> Verdict {
         }
         Err(Refusal::RoomUnknown(_)) => Verdict::Untold { room_unknown: true },
         Err(Refusal::Permanent(_)) => Verdict::Untold { room_unknown: false },
+        Err(Refusal::Busy { retry_after, .. }) => {
+            Verdict::Again(pause_after(telling.tries).max(*retry_after))
+        }
         Err(Refusal::Transient(_) | Refusal::Unanswered(_) | Refusal::Limit(_)) => {
             Verdict::Again(pause_after(telling.tries))
         }

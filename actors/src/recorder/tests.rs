@@ -32,7 +32,7 @@ async fn stop(recorder: &Addr<Recorder>) -> Result<(), UnknownRoom> {
 
 async fn phase(recorder: &Addr<Recorder>, id: RecordingId) -> Option<Phase> {
     let states = recorder.send(Census).await.unwrap();
-    states.into_iter().find(|state| state.id == id).map(|state| state.phase)
+    states.into_iter().find(|state| state.recording.id == id).map(|state| state.recording.phase)
 }
 
 async fn until_phase(recorder: &Addr<Recorder>, id: RecordingId, wanted: Option<Phase>) {
@@ -102,7 +102,7 @@ async fn an_upload_that_fails_for_hours_is_delivered_and_counted_once() {
     until("first round", async || stage.counts().await == [0, 1, 0, 1]).await;
     assert!(stopped.elapsed() < Duration::from_secs(20), "the first round takes about 15 seconds");
     until_phase(&recorder, id, None).await;
-    assert!(stopped.elapsed() > Duration::from_hours(2));
+    assert!(stopped.elapsed() > Duration::from_mins(30), "{:?}", stopped.elapsed());
     assert_eq!(stage.nextcloud.file_names().len(), 1);
     assert_eq!(stage.counts().await, [0, 1, 0, 1]);
 }
@@ -121,7 +121,7 @@ async fn a_stopped_that_cannot_be_told_never_cancels_the_upload() {
 }
 
 #[actix_rt::test]
-async fn a_refusal_for_good_keeps_the_media_and_a_restart_tries_again() {
+async fn a_refusal_for_good_keeps_the_media_until_somebody_has_it_tried_again() {
     let stage = steady();
     stage.nextcloud.refuse_uploads([Refusal::Permanent("file_mimetype".to_owned())]);
     let first = recorder(&stage);
@@ -130,8 +130,184 @@ async fn a_refusal_for_good_keeps_the_media_and_a_restart_tries_again() {
     assert_eq!(stage.nextcloud.tries.lock().unwrap().len(), 1);
     drop(first);
     let second = recorder(&stage);
+    sleep(Duration::from_hours(1)).await;
+    assert_eq!(stage.nextcloud.tries.lock().unwrap().len(), 1, "a restart changes nothing");
+    assert_eq!(second.send(Retry(RecordingId::random())).await.unwrap(), Err(NotWaiting));
+    assert_eq!(second.send(Retry(id)).await.unwrap(), Ok(()));
     until_phase(&second, id, None).await;
     assert_eq!(stage.nextcloud.file_names().len(), 1);
+}
+
+#[actix_rt::test]
+async fn a_recording_that_waits_is_tried_at_once_when_somebody_asks() {
+    let stage = steady();
+    stage.nextcloud.refuse_uploads([Refusal::Limit("413".to_owned())]);
+    let recorder = recorder(&stage);
+    let id = record_a_call(&recorder).await;
+    until("first round", async || stage.counts().await == [0, 1, 0, 1]).await;
+    let asked = Instant::now();
+    assert_eq!(recorder.send(Retry(id)).await.unwrap(), Ok(()));
+    until_phase(&recorder, id, None).await;
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+}
+
+#[actix_rt::test]
+async fn a_discarded_recording_is_gone_with_its_media() {
+    let stage = steady();
+    stage.nextcloud.refuse_uploads([Refusal::Permanent("owner_participant".to_owned())]);
+    let recorder = recorder(&stage);
+    let id = start(&recorder).await;
+    until_phase(&recorder, id, Some(Phase::Recording)).await;
+    assert_eq!(recorder.send(Discard(id)).await.unwrap(), Err(NotWaiting));
+    stop(&recorder).await.unwrap();
+    until("parked", async || matches!(phase(&recorder, id).await, Some(Phase::Parked { .. }))).await;
+    assert_eq!(recorder.send(Discard(id)).await.unwrap(), Ok(()));
+    until_phase(&recorder, id, None).await;
+    assert_eq!((stage.entries(), stage.nextcloud.file_names().len()), (0, 0));
+}
+
+#[actix_rt::test]
+async fn what_was_tried_for_a_week_is_parked_and_kept() {
+    let stage = steady();
+    stage.nextcloud.refuse_uploads((0..10).map(|_| unreachable()));
+    let events = [
+        Event::Rolling,
+        Event::StopAsked { by: None, why: EndReason::CallEnded },
+        Event::Sealed { seconds: 9.0, media: true },
+    ];
+    let id = leave_behind(&stage, Some(b"a call"), &events);
+    let mut old = stage.drawer().contents().unwrap().entries.remove(0).recording;
+    old.upload_since = Some(Timestamp::now() - jiff::SignedDuration::from_hours(8 * 24));
+    stage.drawer().save(&old).unwrap();
+    let recorder = recorder(&stage);
+    until("parked", async || match phase(&recorder, id).await {
+        Some(Phase::Parked { reason }) => reason.starts_with("given up after 192 hours"),
+        _ => false,
+    })
+    .await;
+    assert_eq!(stage.entries(), 1);
+}
+
+#[actix_rt::test]
+async fn a_nextcloud_that_asks_for_patience_gets_it() {
+    let stage = steady();
+    let busy = Refusal::Busy { reason: "429".to_owned(), retry_after: Duration::from_mins(20) };
+    stage.nextcloud.refuse_uploads([busy]);
+    let recorder = recorder(&stage);
+    let id = record_a_call(&recorder).await;
+    until_phase(&recorder, id, None).await;
+    let tries = stage.nextcloud.tries.lock().unwrap().clone();
+    assert_eq!(tries.len(), 2);
+    assert!(tries[1] - tries[0] >= Duration::from_secs(19 * 60 + 59), "{:?}", tries[1] - tries[0]);
+}
+
+#[actix_rt::test]
+async fn uploads_of_one_backend_take_turns() {
+    let mut stage = steady();
+    stage.limits.uploads = 1;
+    stage.nextcloud.take_a_while(Duration::from_mins(1));
+    let recorder = recorder(&stage);
+    for _ in 0..3 {
+        record_a_call(&recorder).await;
+    }
+    until("stored", async || stage.nextcloud.file_names().len() == 3).await;
+    let tries = stage.nextcloud.tries.lock().unwrap().clone();
+    assert!(tries.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_mins(1)), "{tries:?}");
+}
+
+#[actix_rt::test]
+async fn a_recording_ends_at_its_longest_and_is_delivered() {
+    let mut stage = steady();
+    stage.limits.length = Some(Duration::from_mins(30));
+    let recorder = recorder(&stage);
+    let id = start(&recorder).await;
+    let began = Instant::now();
+    until("stored", async || !stage.nextcloud.file_names().is_empty()).await;
+    let lasted = began.elapsed();
+    assert!((Duration::from_mins(30)..Duration::from_mins(31)).contains(&lasted), "{lasted:?}");
+    until_phase(&recorder, id, None).await;
+    assert_eq!(stage.nextcloud.notices.lock().unwrap()[1].0, Notice::Stopped { by: None });
+    assert_eq!(stage.counts().await, [0, 1, 0, 0]);
+}
+
+async fn assert_ends_by_itself(limits: Limits) {
+    let mut stage = steady();
+    stage.limits = limits;
+    let recorder = recorder(&stage);
+    start(&recorder).await;
+    until("stopped", async || stage.nextcloud.notice_names() == ["started", "stopped"]).await;
+    until("stored", async || stage.nextcloud.file_names().len() == 1).await;
+}
+
+#[actix_rt::test]
+async fn a_recording_ends_when_it_is_too_large() {
+    assert_ends_by_itself(Limits { size: Some(4000), ..Limits::default() }).await;
+}
+
+#[actix_rt::test]
+async fn a_recording_ends_when_the_quota_is_used_up() {
+    assert_ends_by_itself(Limits { quota: Some(4000), ..Limits::default() }).await;
+}
+
+/// Starts what must be rejected, and returns when that has been told.
+async fn assert_rejected(stage: &Stage, recorder: &Addr<Recorder>, order: Order) {
+    let before = stage.nextcloud.notice_names().len();
+    let counts = stage.counts().await;
+    let asked = Instant::now();
+    let id = recorder.send(Start(order)).await.unwrap().unwrap();
+    until("told", async || stage.nextcloud.notice_names().len() > before).await;
+    assert_eq!(stage.nextcloud.notice_names().last(), Some(&"failed"));
+    assert!(asked.elapsed() >= Duration::from_secs(3), "not before nextcloud has noted the start");
+    until_phase(recorder, id, None).await;
+    assert_eq!(stage.counts().await, counts, "a rejected recording was none");
+}
+
+fn another_room() -> Order {
+    Order { room: "efgh5678".parse().unwrap(), ..order() }
+}
+
+#[actix_rt::test]
+async fn a_start_for_which_there_is_no_place_is_told_that_it_failed() {
+    let mut stage = steady();
+    stage.slots = Arc::new(Semaphore::new(1));
+    let recorder = recorder(&stage);
+    let id = start(&recorder).await;
+    until("started", async || !stage.nextcloud.notice_names().is_empty()).await;
+    assert_rejected(&stage, &recorder, another_room()).await;
+    stop(&recorder).await.unwrap();
+    until_phase(&recorder, id, None).await;
+    let next = recorder.send(Start(another_room())).await.unwrap().unwrap();
+    until_phase(&recorder, next, Some(Phase::Recording)).await;
+}
+
+#[actix_rt::test]
+async fn a_backend_has_its_share_and_no_more() {
+    let mut stage = steady();
+    stage.limits.recordings = Some(1);
+    let recorder = recorder(&stage);
+    start(&recorder).await;
+    until("started", async || !stage.nextcloud.notice_names().is_empty()).await;
+    assert_rejected(&stage, &recorder, another_room()).await;
+    assert_eq!(stage.slots.available_permits(), 99);
+}
+
+#[actix_rt::test]
+async fn a_start_without_room_on_the_disk_is_told_that_it_failed() {
+    let mut stage = steady();
+    stage.limits.reserve = u64::MAX;
+    let recorder = recorder(&stage);
+    assert_rejected(&stage, &recorder, order()).await;
+    assert_eq!(stage.entries(), 0);
+    assert_eq!(stage.slots.available_permits(), 100);
+}
+
+#[actix_rt::test]
+async fn a_stop_of_a_rejected_start_is_fine() {
+    let mut stage = steady();
+    stage.limits.reserve = u64::MAX;
+    let recorder = recorder(&stage);
+    start(&recorder).await;
+    assert_eq!(stop(&recorder).await, Ok(()));
 }
 
 #[actix_rt::test]
@@ -243,13 +419,12 @@ async fn a_started_whose_answer_was_lost_does_not_end_the_recording() {
 }
 
 #[actix_rt::test]
-async fn a_start_that_cannot_be_journalled_is_refused_and_leaves_no_trace() {
+async fn a_start_that_cannot_be_journalled_is_told_that_it_failed_and_leaves_no_trace() {
     let stage = steady();
     let recorder = recorder(&stage);
     recorder.send(Census).await.unwrap();
     fs::write(stage.directory.path().join("cloud"), b"a file where the drawer should be").unwrap();
-    let answer = recorder.send(Start(order())).await.unwrap();
-    assert!(matches!(answer, Err(StartError::Spool(_))), "{answer:?}");
+    assert_rejected(&stage, &recorder, order()).await;
     assert_eq!(stage.counts().await, [0, 0, 0, 0]);
     assert_eq!(recorder.send(Census).await.unwrap(), []);
 }
@@ -304,7 +479,11 @@ async fn a_crash_of_long_ago_is_not_told() {
 #[actix_rt::test]
 async fn an_upload_that_was_under_way_is_taken_up_again() {
     let stage = steady();
-    let events = [Event::Rolling, Event::StopAsked { by: None }, Event::Sealed { seconds: 9.0, media: true }];
+    let events = [
+        Event::Rolling,
+        Event::StopAsked { by: None, why: EndReason::CallEnded },
+        Event::Sealed { seconds: 9.0, media: true },
+    ];
     let id = leave_behind(&stage, Some(b"a call"), &events);
     let recorder = recorder(&stage);
     until_phase(&recorder, id, None).await;
@@ -315,7 +494,11 @@ async fn an_upload_that_was_under_way_is_taken_up_again() {
 #[actix_rt::test]
 async fn media_that_disappeared_closes_its_entry() {
     let stage = steady();
-    let events = [Event::Rolling, Event::StopAsked { by: None }, Event::Sealed { seconds: 9.0, media: true }];
+    let events = [
+        Event::Rolling,
+        Event::StopAsked { by: None, why: EndReason::CallEnded },
+        Event::Sealed { seconds: 9.0, media: true },
+    ];
     let id = leave_behind(&stage, None, &events);
     let recorder = recorder(&stage);
     until("lost", async || matches!(phase(&recorder, id).await, None | Some(Phase::Closed(Ending::Lost))))
@@ -329,10 +512,24 @@ async fn a_drain_stops_what_runs_refuses_what_comes_and_waits_for_the_upload() {
     let recorder = recorder(&stage);
     let id = start(&recorder).await;
     until_phase(&recorder, id, Some(Phase::Recording)).await;
-    let left = recorder.send(Drain).await.unwrap();
+    let left = recorder.send(Drain { running: Running::Stop }).await.unwrap();
     assert_eq!(left, []);
     assert_eq!(stage.nextcloud.file_names().len(), 1);
-    assert_eq!(recorder.send(Start(order())).await.unwrap(), Err(StartError::Draining));
+    assert_rejected(&stage, &recorder, order()).await;
+}
+
+#[actix_rt::test]
+async fn a_drain_may_wait_for_the_calls_to_end() {
+    let stage = steady();
+    let recorder = recorder(&stage);
+    let id = start(&recorder).await;
+    until_phase(&recorder, id, Some(Phase::Recording)).await;
+    let drained = recorder.send(Drain { running: Running::Wait });
+    tokio::pin!(drained);
+    assert!(tokio::time::timeout(Duration::from_hours(2), &mut drained).await.is_err());
+    stop(&recorder).await.unwrap();
+    assert_eq!(drained.await.unwrap(), []);
+    assert_eq!(stage.nextcloud.file_names().len(), 1);
 }
 
 #[actix_rt::test]
@@ -342,7 +539,7 @@ async fn a_drain_leaves_what_cannot_be_uploaded_to_the_next_start() {
     let recorder = recorder(&stage);
     let id = start(&recorder).await;
     until_phase(&recorder, id, Some(Phase::Recording)).await;
-    let left = recorder.send(Drain).await.unwrap();
-    assert_eq!(left.iter().map(|state| state.id).collect::<Vec<_>>(), [id]);
+    let left = recorder.send(Drain { running: Running::Stop }).await.unwrap();
+    assert_eq!(left.iter().map(|state| state.recording.id).collect::<Vec<_>>(), [id]);
     assert_eq!(stage.entries(), 1);
 }

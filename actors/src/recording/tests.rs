@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const SOON: NextRound = NextRound::Soon { at_least: Duration::ZERO };
+
 fn now() -> Timestamp {
     Timestamp::UNIX_EPOCH
 }
@@ -35,7 +37,7 @@ fn after(events: &[Event]) -> Recording {
 }
 
 fn stop() -> Event {
-    Event::StopAsked { by: Some(alice()) }
+    Event::StopAsked { by: Some(alice()), why: EndReason::Moderator }
 }
 
 fn sealed() -> Event {
@@ -43,7 +45,11 @@ fn sealed() -> Event {
 }
 
 fn broke(media: bool) -> Event {
-    Event::Broke { error: "encoder: gone".to_owned(), seconds: 4.0, media }
+    Event::Broke { error: "encoder: gone".to_owned(), why: EndReason::EngineFailed, seconds: 4.0, media }
+}
+
+fn salvaged() -> Event {
+    Event::Salvaged { seconds: Some(4.5), problem: None }
 }
 
 fn told(notice: Notice) -> Event {
@@ -82,7 +88,11 @@ fn a_stopped_recording_is_uploaded_and_told_with_the_one_who_stopped_it() {
     assert_eq!(step.next.phase, Phase::Uploading);
     assert_eq!(notice(&step.next), Some(&Notice::Stopped { by: Some(alice()) }));
     assert_eq!(step.effects, [Effect::Tell, Effect::Upload]);
-    assert_eq!(step.reports, [], "it is current until its upload is settled");
+    assert_eq!(
+        step.reports,
+        [Report::Ended(EndReason::Moderator)],
+        "it is current until its upload is settled"
+    );
 }
 
 #[test]
@@ -96,12 +106,12 @@ fn a_stored_recording_adds_its_seconds_and_is_forgotten_once_everything_is_told(
 
 #[test]
 fn a_failed_upload_round_is_reported_once_and_adds_the_seconds() {
-    let first = after(&[Event::Rolling, stop(), sealed()]).on(&refused(NextRound::Soon), now()).unwrap();
+    let first = after(&[Event::Rolling, stop(), sealed()]).on(&refused(SOON), now()).unwrap();
     assert_eq!(first.reports, [Report::UploadFailed, Report::Finished { seconds: 12.5 }]);
-    assert_eq!(first.effects, [Effect::UploadLater { rarely: false }]);
-    let second = first.next.on(&refused(NextRound::Soon), now()).unwrap();
+    assert_eq!(first.effects, [Effect::UploadLater]);
+    let second = first.next.on(&refused(SOON), now()).unwrap();
     assert_eq!(second.reports, []);
-    assert_eq!(second.next.on(&Event::Stored, now()).unwrap().reports, []);
+    assert_eq!(second.next.on(&Event::Stored, now()).unwrap().reports, [Report::DeliveredLate]);
 }
 
 #[test]
@@ -109,21 +119,89 @@ fn a_refusal_for_good_parks_the_recording_with_its_reason() {
     let parked = after(&[Event::Rolling, stop(), sealed(), refused(NextRound::Never)]);
     assert_eq!(parked.phase, Phase::Parked { reason: "no space".to_owned() });
     let recovered = parked.on(&Event::Recovered { media: true, cut_at: now() }, now()).unwrap();
-    assert_eq!(recovered.next.phase, Phase::Uploading);
+    assert_eq!(recovered.next.phase, parked.phase, "a restart is no human");
+    assert!(!recovered.effects.contains(&Effect::Upload));
+}
+
+#[test]
+fn a_parked_recording_obeys_the_operator() {
+    let parked = after(&[Event::Rolling, stop(), sealed(), told(stopped()), refused(NextRound::Never)]);
+    let retried = parked.on(&Event::RetryAsked, now()).unwrap();
+    assert_eq!((retried.next.phase.name(), &retried.effects[..]), ("uploading", &[Effect::Upload][..]));
+    let discarded = parked.on(&Event::DiscardAsked, now()).unwrap();
+    assert_eq!(discarded.next.phase, Phase::Closed(Ending::Discarded));
+    assert_eq!(discarded.effects, [Effect::Forget]);
+}
+
+#[test]
+fn what_is_on_its_way_cannot_be_discarded() {
+    let uploading = after(&[Event::Rolling, stop(), sealed()]);
+    assert_eq!(uploading.on(&Event::DiscardAsked, now()), None);
+    assert_eq!(after(&[Event::Rolling]).on(&Event::DiscardAsked, now()), None);
+    let waiting = uploading.on(&refused(SOON), now()).unwrap().next;
+    assert_eq!(waiting.on(&Event::DiscardAsked, now()).unwrap().next.phase.name(), "discarded");
+    assert_eq!(waiting.on(&Event::RetryAsked, now()).unwrap().effects, [Effect::HurryUpload]);
+}
+
+#[test]
+fn a_rejected_start_owes_a_failed_and_nothing_else() {
+    let step =
+        Recording::rejected(RecordingId::random(), order(), "Recording".to_owned(), Rejection::Full, now());
+    assert_eq!(step.next.phase, Phase::Closed(Ending::Rejected));
+    assert_eq!(notice(&step.next), Some(&Notice::Failed));
+    assert_eq!(
+        (&step.reports[..], &step.effects[..]),
+        (&[Report::Rejected(Rejection::Full)][..], &[Effect::Tell][..])
+    );
+    assert_eq!(step.next.on(&told(Notice::Failed), now()).unwrap().effects, [Effect::Forget]);
+}
+
+#[test]
+fn what_was_cut_is_made_whole_before_it_is_uploaded() {
+    let cut = after(&[Event::Rolling]).on(&broke(true), now()).unwrap();
+    assert_eq!(cut.next.phase, Phase::Salvaging);
+    assert!(cut.effects.contains(&Effect::Salvage) && !cut.effects.contains(&Effect::Upload));
+    let again = cut.next.on(&Event::Recovered { media: true, cut_at: now() }, now()).unwrap();
+    assert!(again.effects.contains(&Effect::Salvage), "a crash in between begins anew");
+    let whole = cut.next.on(&salvaged(), now()).unwrap();
+    assert_eq!((whole.next.phase, &whole.effects[..]), (Phase::Uploading, &[Effect::Upload][..]));
+}
+
+#[test]
+fn every_end_has_its_reason() {
+    let ended = |events: &[Event]| after(events).ended;
+    assert_eq!(ended(&[Event::Rolling]), None);
+    assert_eq!(ended(&[Event::Rolling, stop(), sealed()]), Some(EndReason::Moderator));
+    let by_the_server = Event::StopAsked { by: None, why: EndReason::MaxLength };
+    assert_eq!(ended(&[Event::Rolling, by_the_server, stop(), sealed()]), Some(EndReason::MaxLength));
+    assert_eq!(ended(&[Event::Rolling, broke(true)]), Some(EndReason::EngineFailed));
+    assert_eq!(ended(&[Event::Rolling, stop(), broke(true)]), Some(EndReason::Moderator));
+    let recovered = Event::Recovered { media: true, cut_at: now() };
+    assert_eq!(ended(&[Event::Rolling, recovered]), Some(EndReason::ServerDied));
+}
+
+#[test]
+fn a_limit_that_bothers_the_owner_is_waited_for_also_after_a_restart() {
+    let waiting = after(&[Event::Rolling, stop(), sealed(), refused(NextRound::Rarely)]);
+    let restart = Event::Recovered { media: true, cut_at: now() };
+    assert!(waiting.on(&restart, now()).unwrap().effects.contains(&Effect::UploadLater));
+    let later = now() + SignedDuration::from_hours(7);
+    assert!(waiting.on(&restart, later).unwrap().effects.contains(&Effect::Upload));
 }
 
 #[test]
 fn an_engine_that_breaks_fails_the_recording_and_keeps_its_media() {
     let step = after(&[Event::Rolling, told(Notice::Started)]).on(&broke(true), now()).unwrap();
-    assert_eq!(step.reports, [Report::Failed]);
+    assert_eq!(step.reports, [Report::Failed, Report::Ended(EndReason::EngineFailed)]);
     assert_eq!(notice(&step.next), Some(&Notice::Failed));
-    let stored = step.next.on(&Event::Stored, now()).unwrap();
+    let uploading = step.next.on(&salvaged(), now()).unwrap().next;
+    let stored = uploading.on(&Event::Stored, now()).unwrap();
     assert_eq!(stored.reports, [Report::Finished { seconds: 0.0 }], "a failed one adds no duration");
 }
 
 #[test]
 fn a_failed_recording_whose_upload_fails_is_no_failed_upload() {
-    let step = after(&[Event::Rolling, broke(true)]).on(&refused(NextRound::Soon), now()).unwrap();
+    let step = after(&[Event::Rolling, broke(true), salvaged()]).on(&refused(SOON), now()).unwrap();
     assert_eq!(step.reports, [Report::Finished { seconds: 0.0 }]);
 }
 
@@ -131,14 +209,15 @@ fn a_failed_recording_whose_upload_fails_is_no_failed_upload() {
 fn an_engine_that_never_starts_fails_the_recording() {
     let step = accepted().on(&broke(false), now()).unwrap();
     assert_eq!(step.next.phase, Phase::Closed(Ending::Empty));
-    assert_eq!(step.reports, [Report::Failed, Report::Finished { seconds: 0.0 }]);
+    let ended = Report::Ended(EndReason::EngineFailed);
+    assert_eq!(step.reports, [Report::Failed, ended, Report::Finished { seconds: 0.0 }]);
     assert_eq!(step.effects, [Effect::Tell]);
 }
 
 #[test]
 fn a_start_that_fails_because_it_was_stopped_is_not_failed() {
     let step = after(&[stop()]).on(&broke(false), now()).unwrap();
-    assert_eq!(step.reports, [Report::Finished { seconds: 0.0 }]);
+    assert_eq!(step.reports, [Report::Ended(EndReason::Moderator), Report::Finished { seconds: 0.0 }]);
     assert_eq!(notice(&step.next), Some(&Notice::Stopped { by: Some(alice()) }));
 }
 
@@ -160,31 +239,32 @@ fn an_answer_that_comes_late_settles_nothing_newer() {
 
 #[test]
 fn an_engine_that_breaks_after_the_stop_has_recorded_all_the_same() {
-    let step = after(&[Event::Rolling, stop(), broke(true)]).on(&Event::Stored, now()).unwrap();
-    assert_eq!(step.reports, [Report::Finished { seconds: 4.0 }]);
+    let step = after(&[Event::Rolling, stop(), broke(true), salvaged()]).on(&Event::Stored, now()).unwrap();
+    assert_eq!(step.reports, [Report::Finished { seconds: 4.5 }], "the file itself knows best");
 }
 
 #[test]
 fn a_file_that_is_too_large_is_tried_rarely() {
     let step = after(&[Event::Rolling, stop(), sealed()]).on(&refused(NextRound::Rarely), now()).unwrap();
-    assert_eq!(step.effects, [Effect::UploadLater { rarely: true }]);
+    assert_eq!(step.effects, [Effect::UploadLater]);
+    assert_eq!(step.next.not_before, Some(now() + SignedDuration::from_hours(6)));
 }
 
 #[test]
 fn what_a_dead_recorder_may_not_have_reported_is_reported_again() {
     let recovered = Event::Recovered { media: true, cut_at: now() };
     let stored = after(&[Event::Rolling, stop(), sealed(), Event::Stored]).on(&recovered, now()).unwrap();
-    assert_eq!(stored.reports, [Report::Finished { seconds: 12.5 }]);
-    let waiting =
-        after(&[Event::Rolling, stop(), sealed(), refused(NextRound::Soon)]).on(&recovered, now()).unwrap();
-    assert_eq!(waiting.reports, [Report::UploadFailed, Report::Finished { seconds: 12.5 }]);
+    let ended = Report::Ended(EndReason::Moderator);
+    assert_eq!(stored.reports, [ended, Report::Finished { seconds: 12.5 }]);
+    let waiting = after(&[Event::Rolling, stop(), sealed(), refused(SOON)]).on(&recovered, now()).unwrap();
+    assert_eq!(waiting.reports, [ended, Report::UploadFailed, Report::Finished { seconds: 12.5 }]);
 }
 
 #[test]
 fn a_crash_is_an_event_in_every_phase() {
     let recovered = Event::Recovered { media: true, cut_at: now() };
     let cut = after(&[Event::Rolling, recovered.clone()]);
-    assert_eq!((cut.phase.name(), notice(&cut)), ("uploading", Some(&Notice::Failed)));
+    assert_eq!((cut.phase.name(), notice(&cut)), ("salvaging", Some(&Notice::Failed)));
     let stopping = after(&[Event::Rolling, stop(), recovered.clone()]);
     assert_eq!(notice(&stopping), Some(&Notice::Stopped { by: Some(alice()) }));
     let uploading = after(&[Event::Rolling, stop(), sealed()]).on(&recovered, now()).unwrap();
@@ -220,7 +300,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::Rolling),
         Just(stop()),
-        Just(Event::StopAsked { by: None }),
+        Just(Event::StopAsked { by: None, why: EndReason::MaxLength }),
         media.prop_map(|media| Event::Sealed { seconds: 3.0, media }),
         media.prop_map(broke),
         media.prop_map(|media| Event::Recovered { media, cut_at: now() }),
@@ -228,8 +308,11 @@ fn any_event() -> impl Strategy<Value = Event> {
         (any_notice(), any::<bool>())
             .prop_map(|(notice, room_unknown)| Event::Untold { notice, room_unknown }),
         Just(Event::Stored),
-        prop_oneof![Just(NextRound::Soon), Just(NextRound::Rarely), Just(NextRound::Never)].prop_map(refused),
+        prop_oneof![Just(SOON), Just(NextRound::Rarely), Just(NextRound::Never)].prop_map(refused),
         Just(Event::MediaGone),
+        Just(salvaged()),
+        Just(Event::RetryAsked),
+        Just(Event::DiscardAsked),
     ]
 }
 
@@ -270,7 +353,8 @@ fn bring_to_the_end(mut recording: Recording) -> Recording {
             Phase::Starting | Phase::Recording => stop(),
             Phase::Stopping => sealed(),
             Phase::Uploading => Event::Stored,
-            Phase::Parked { .. } => Event::Recovered { media: true, cut_at: now() },
+            Phase::Salvaging => salvaged(),
+            Phase::Parked { .. } => Event::RetryAsked,
             Phase::Closed(_) => match recording.owed.clone() {
                 Some(owed) => told(owed.notice),
                 None => break,
@@ -299,7 +383,7 @@ proptest! {
         let mut recording = accepted();
         for event in events {
             let Some(step) = recording.on(&event, now()) else { continue };
-            let uploads = step.effects.iter().any(|effect| matches!(effect, Effect::Upload | Effect::UploadLater { .. }));
+            let uploads = step.effects.iter().any(|effect| matches!(effect, Effect::Upload | Effect::UploadLater));
             prop_assert!(!uploads || !step.next.phase.is_live());
             recording = step.next;
         }
@@ -326,10 +410,10 @@ proptest! {
     }
 
     #[test]
-    fn media_is_forgotten_only_when_it_is_stored_or_lost(events in prop::collection::vec(any_event(), 0..25)) {
+    fn media_is_forgotten_only_when_it_is_stored_or_lost_or_discarded(events in prop::collection::vec(any_event(), 0..25)) {
         let (recording, history) = live_through(events);
         if history.effects.contains(&Effect::Forget) && history.phases.contains(&Phase::Uploading) {
-            prop_assert!(matches!(recording.phase, Phase::Closed(Ending::Stored | Ending::Lost)));
+            prop_assert!(matches!(recording.phase, Phase::Closed(Ending::Stored | Ending::Lost | Ending::Discarded)));
         }
         if recording.phase == Phase::Closed(Ending::Empty) {
             let last = history.events.iter().position(|event| matches!(event,
@@ -347,9 +431,11 @@ proptest! {
         let finished_at = history.reports.iter().position(|report| matches!(report, Report::Finished { .. }));
         let counted = &history.reports[..finished_at.map_or(history.reports.len(), |at| at + 1)];
         let failed = counted.contains(&Report::Failed);
+        let ended = counted.iter().filter(|report| matches!(report, Report::Ended(_))).count();
         let upload_failed = counted.iter().filter(|report| **report == Report::UploadFailed).count();
         prop_assert_eq!(counted[0], Report::Started);
         prop_assert!(upload_failed <= 1 && !(failed && upload_failed == 1));
+        prop_assert!(recording.phase.is_live() || ended >= 1, "every end has a reason");
         let over = matches!(recording.phase, Phase::Closed(_) | Phase::Parked { .. });
         prop_assert!(!over || finished_at.is_some());
         let adds_nothing = finished_at.is_none_or(|at| counted[at] == Report::Finished { seconds: 0.0 });

@@ -37,7 +37,7 @@ async fn a_recorder_that_panics_is_made_again_and_takes_its_recordings_up() {
     tell(&supervisor, Start(order())).await.unwrap().unwrap();
     until("recording", async || {
         let states = supervisor.send(Census).await.unwrap();
-        states.iter().any(|state| state.phase == Phase::Recording)
+        states.iter().any(|state| state.recording.phase == Phase::Recording)
     })
     .await;
     assert_eq!(tell(&supervisor, Crash).await, Err(Unavailable));
