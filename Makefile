@@ -31,6 +31,10 @@ test: test-deps ## all tests; the last suite records with real browsers
 	cargo test --test suite -- --test-threads=8
 	cargo test --test real -- --test-threads=1
 
+.PHONY: churn
+churn: cc-deps ## a million synthetic recordings over 1,000 backends through the real actors, twice, each of them counted
+	cargo run --release -- churn --recordings 1000000 --laps 2
+
 .PHONY: bench
 bench: test-deps ## what a recording costs on this machine, beside the reference's encoder settings
 	cargo bench --bench cost

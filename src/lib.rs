@@ -3,6 +3,7 @@
 //!
 //! In reading order:
 //! - [`cli`]: the command line;
+//! - [`churn`]: many synthetic recordings through the real actors, each of them counted;
 //! - [`app`]: the wiring, from a configuration and an engine to a running server;
 //! - [`config`]: settings, from TOML or the reference's INI, checked when they are loaded;
 //! - [`http`]: what Nextcloud and Prometheus ask for;
@@ -14,6 +15,7 @@
 
 pub mod app;
 mod capacity;
+pub mod churn;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod churn;
 mod demo;
 mod serve;
 
@@ -30,6 +31,8 @@ enum Command {
     Check,
     /// Record a sample call on this machine, for real, and show what came out.
     Demo(demo::Options),
+    /// Run many synthetic recordings through the real actors, and count every one.
+    Churn(churn::Options),
 }
 
 /// The environment, without variables that are no text: none of ours is.
@@ -48,5 +51,6 @@ pub fn run() -> ExitCode {
         Command::Serve => serve::serve(cli.config.as_deref()),
         Command::Check => check::check(cli.config.as_deref()),
         Command::Demo(options) => demo::demo(&options),
+        Command::Churn(options) => churn::churn(&options),
     }
 }

@@ -9,7 +9,7 @@ use actix::System;
 use actors::{
     ports::Engine,
     recorder::{RecordingState, Running},
-    synthetic::{Plan, Synthetic},
+    synthetic::Synthetic,
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -84,7 +84,7 @@ fn engine(config: &Arc<Config>) -> anyhow::Result<Arc<dyn Engine>> {
             log::warn!(
                 "[recording] engine = synthetic: nothing is recorded, the files that are uploaded are empty of any call"
             );
-            Ok(Arc::new(Synthetic::new(Plan::default())))
+            Ok(Arc::new(Synthetic::new(config.recording.synthetic)))
         }
     }
 }
