@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use actix::System;
+use actix::{System, SystemRunner};
 use actors::synthetic::Plan;
 use anyhow::Context;
 use log::LevelFilter;
@@ -18,6 +18,7 @@ use crate::{
 
 /// A RAM disk on every Linux.
 const RAM_DISK: &str = "/dev/shm";
+const DISK_THREADS: usize = 4;
 
 /// What is to be churned.
 #[derive(Debug, clap::Args)]
@@ -64,7 +65,7 @@ pub(super) fn churn(options: &Options) -> ExitCode {
     // Every failed recording is an error in the log, and there will be thousands, all of them wanted.
     logging::start(LevelFilter::Off);
     tls::install_provider();
-    match System::new().block_on(run(options)) {
+    match system().block_on(run(options)) {
         Ok(report) if report.is_exact() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -72,6 +73,14 @@ pub(super) fn churn(options: &Options) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// As for the server, but with few threads for the disk: a RAM disk never waits, and waking threads costs more than it does.
+fn system() -> SystemRunner {
+    System::with_tokio_rt(|| {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().max_blocking_threads(DISK_THREADS).build().expect("a runtime can be made")
+    })
 }
 
 async fn run(options: &Options) -> anyhow::Result<Report> {
