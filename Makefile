@@ -39,6 +39,11 @@ churn: cc-deps ## a million synthetic recordings over 1,000 backends through the
 bench: test-deps ## what a recording costs on this machine, beside the reference's encoder settings
 	cargo bench --bench cost
 
+.PHONY: bench-http
+bench-http: test-deps ## what the server's own doors cost, asked by wrk
+	@$(call install,wrk,wrk)
+	cargo bench --bench http
+
 .PHONY: fmt
 fmt: ## format the code
 	cargo fmt --all
