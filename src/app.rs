@@ -24,6 +24,7 @@ use tokio::{
 use crate::{
     capacity,
     config::Config,
+    control::Control,
     http::{BindError, Doorway, Http},
     nextcloud::SetupError,
     sites::Sites,
@@ -51,6 +52,8 @@ pub struct App {
     supervisor: Addr<Supervisor>,
     metrics: Addr<Metrics>,
     http: Http,
+    /// One a spool.
+    _controls: Vec<Control>,
 }
 
 impl App {
@@ -80,9 +83,11 @@ impl App {
             })
         };
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
+        let control = |spool| Control::listen(spool, supervisor.clone());
+        let controls = config.backends.directories().into_iter().filter_map(control).collect();
         let doorway = Doorway { config, supervisor: supervisor.clone(), metrics: metrics.clone() };
         let http = Http::start(doorway)?;
-        Ok(Self { supervisor, metrics, http })
+        Ok(Self { supervisor, metrics, http, _controls: controls })
     }
 
     /// The addresses that are served.

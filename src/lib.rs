@@ -18,6 +18,7 @@ mod capacity;
 pub mod churn;
 pub mod cli;
 pub mod config;
+mod control;
 pub mod demo;
 pub mod http;
 pub mod logging;
