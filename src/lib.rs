@@ -24,6 +24,7 @@ pub mod http;
 pub mod logging;
 pub mod nextcloud;
 pub mod pipeline;
+mod service;
 pub mod signature;
 mod sites;
 pub mod tls;

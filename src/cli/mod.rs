@@ -5,6 +5,7 @@ mod churn;
 mod demo;
 mod recordings;
 mod serve;
+mod shutdown;
 
 use std::{env, path::PathBuf, process::ExitCode};
 
