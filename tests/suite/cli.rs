@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 use crate::SERVER;
 
 /// Exit code, standard output, standard error.
-fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(SERVER).args(arguments).env_remove("RUST_LOG").output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
@@ -74,22 +74,4 @@ fn check_fails_when_a_program_is_missing() {
     let (code, output, _) = run(&["check", "--config", config.to_str().unwrap()]);
     assert_eq!(code, Some(1));
     assert!(output.contains("problem") && output.contains("/no/chromedriver"), "{output}");
-}
-
-#[test]
-fn two_servers_do_not_share_a_spool() {
-    let directory = tempfile::tempdir().unwrap();
-    let config = directory.path().join("config.toml");
-    let spool = directory.path().join("spool");
-    let text = format!(
-        "[http]\nlisten = \"127.0.0.1:0\"\n[backend]\nbackends = [\"cloud\"]\ndirectory = \"{}\"\n\
-         [cloud]\nurl = \"https://cloud.example.com\"\nsecret = \"s\"\n[recording]\nengine = \"synthetic\"\n",
-        spool.display(),
-    );
-    fs::write(&config, text).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _first = runtime.block_on(testing::Server::start(SERVER, &config));
-    let (code, _, errors) = run(&["--config", config.to_str().unwrap()]);
-    assert_eq!(code, Some(1));
-    assert!(errors.contains("is in use by another talk-recorder"), "{errors}");
 }
