@@ -61,7 +61,31 @@ fn check_finds_the_programs_and_changes_nothing() {
     for program in ["Xvfb", "PulseAudio", "ffmpeg", "Firefox"] {
         assert!(output.contains(&format!("ok       {program}")), "{program} in\n{output}");
     }
+    for told in [
+        "recordings at a time: ",
+        &format!("spool {}: writable", spool.display()),
+        "free, 1.0 GiB are kept in reserve",
+    ] {
+        assert!(output.contains(told), "{told} in\n{output}");
+    }
     assert!(!spool.exists());
+}
+
+#[test]
+fn check_fails_when_the_disk_has_no_room_for_the_reserve() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let text = format!(
+        "[backend]\nbackends = [\"cloud\"]\ndirectory = \"{}\"\n[cloud]\nurl = \"https://cloud.example.com\"\n\
+         secret = \"s\"\n[spool]\nreserve = \"1000PiB\"\n[recording]\nengine = \"synthetic\"\nmax_concurrent = 7\n\
+         [signaling]\ninternalsecret = \"i\"\n",
+        directory.path().display(),
+    );
+    fs::write(&config, text).unwrap();
+    let (code, output, _) = run(&["check", "--config", config.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("no recording would begin; make room, or lower [spool] reserve"), "{output}");
+    assert!(output.contains("recordings at a time: 7, as [recording] max_concurrent says"), "{output}");
 }
 
 #[test]
