@@ -11,7 +11,7 @@
 //! - a save is whole or has not happened: temporary file, fsync, rename, fsync of the directory;
 //! - an entry that cannot be read is left alone and reported; it never stops the others;
 //! - in a removal the journal goes last, so that a crash in between leaves an entry that is removed again;
-//! - [`peek`] reads beside a running server and touches nothing;
+//! - [`peek`](fn@peek) reads beside a running server and touches nothing;
 //! - a drawer has one writer: once its [`successor`](Drawer::successor) is there, the older one is refused, also
 //!   with a write that was on its way.
 //!

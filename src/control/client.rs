@@ -4,9 +4,13 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     os::unix::net::UnixStream,
     path::Path,
+    time::Duration,
 };
 
 use super::{Answer, LONGEST_LINE, PATIENCE, Place, Request, line_of};
+
+/// Others may be served first.
+const ANSWER_WITHIN: Duration = PATIENCE.saturating_mul(3);
 
 /// Nothing came of it, and why.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +49,8 @@ pub(crate) fn ask(spool: &Path, request: &Request) -> Result<Answer, AskError> {
 
 fn exchange(spool: &Path, request: &Request) -> io::Result<Answer> {
     let mut stream = UnixStream::connect(Place::of(spool)?.socket())?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
     stream.write_all(&line_of(request)?)?;
     let mut line = String::new();
     BufReader::new(stream.take(LONGEST_LINE)).read_line(&mut line)?;

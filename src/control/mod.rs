@@ -25,7 +25,7 @@ pub(crate) use server::Control;
 const SOCKET: &str = ".control";
 /// No message is longer, in bytes.
 const LONGEST_LINE: u64 = 4096;
-/// How long one side waits for the other.
+/// How long the server gives a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is wanted.

@@ -1,7 +1,12 @@
 //! `talk-recorder recordings`, beside a running server and without one.
 
-use std::fs;
+use std::{
+    fs::{self, File},
+    io::Write,
+    process::{Command, ExitStatus},
+};
 
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use talk_recorder::demo::{
     Kind,
@@ -128,6 +133,35 @@ async fn a_parked_recording_is_discarded_by_the_running_server_once_that_is_conf
     scene.until_nothing_is_spooled().await;
     assert!(scene.cloud.state().stored.is_empty());
     assert!(scene.server.log().contains("an operator discarded the recording"), "{}", scene.server.log());
+}
+
+#[actix_rt::test]
+async fn on_a_terminal_a_discard_asks_and_takes_yes_alone_for_an_answer() {
+    let scene = parked().await;
+    let id = id(&scene);
+    let (answered, output) = discard_on_a_terminal(&scene, &id, "y\n");
+    assert!(!answered.success() && output.contains("nothing was discarded"), "{output}");
+    assert_eq!(scene.spooled().len(), 1);
+    let (answered, output) = discard_on_a_terminal(&scene, &id, "yes\n");
+    assert!(answered.success() && output.contains(&format!("4.0 KiB, room {ROOM})? type yes:")), "{output}");
+    scene.until_nothing_is_spooled().await;
+}
+
+/// Exit status and everything that it said.
+fn discard_on_a_terminal(scene: &Scene, id: &str, answer: &str) -> (ExitStatus, String) {
+    let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&keyboard).unwrap();
+    unlockpt(&keyboard).unwrap();
+    let name = ptsname(&keyboard, Vec::new()).unwrap();
+    let terminal = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    File::from(keyboard.try_clone().unwrap()).write_all(answer.as_bytes()).unwrap();
+    let discard = Command::new(SERVER)
+        .args(["recordings", "--spool", scene.spool().to_str().unwrap(), "discard", id])
+        .stdin(terminal)
+        .output()
+        .unwrap();
+    let output = [discard.stdout, discard.stderr].concat();
+    (discard.status, String::from_utf8(output).unwrap())
 }
 
 #[actix_rt::test]
