@@ -42,7 +42,7 @@ pub(super) fn serve(path: Option<&Path>) -> ExitCode {
     match System::new().block_on(run(Arc::new(loaded.config))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!("{error:#}");
+            log::error!("{error}");
             ExitCode::FAILURE
         }
     }

@@ -16,14 +16,12 @@ const ANSWER_WITHIN: Duration = PATIENCE.saturating_mul(3);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
     /// Somebody holds the spool, but does not listen.
-    #[error(
-        "{spool} is held by a server that does not answer: {source}; it may just be starting or ending, try again"
-    )]
+    #[error("{spool}: no server answers ({reason}); one may just be starting or ending, try again")]
     Unreachable {
         /// The directory.
         spool: String,
         /// What the system said.
-        source: io::Error,
+        reason: String,
     },
     /// The user may not talk to it.
     #[error("{spool} belongs to another user: do this as the user of the server, or as root")]
@@ -38,11 +36,11 @@ pub(crate) enum AskError {
 /// # Errors
 /// When there is none, or it does not answer in time.
 pub(crate) fn ask(spool: &Path, request: &Request) -> Result<Answer, AskError> {
-    exchange(spool, request).map_err(|source| {
+    exchange(spool, request).map_err(|error| {
         let spool = spool.display().to_string();
-        match source.kind() {
+        match error.kind() {
             io::ErrorKind::PermissionDenied => AskError::Forbidden { spool },
-            _ => AskError::Unreachable { spool, source },
+            _ => AskError::Unreachable { spool, reason: error.to_string() },
         }
     })
 }

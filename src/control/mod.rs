@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 mod client;
 mod server;
 
-pub(crate) use client::ask;
+pub(crate) use client::{AskError, ask};
 pub(crate) use server::Control;
 
 const SOCKET: &str = ".control";

@@ -11,7 +11,7 @@ use std::{
 
 use actors::{
     recording::{Phase, Recording},
-    spool::{Glimpse, peek},
+    spool::{Glimpse, SpoolError, peek},
 };
 use anyhow::{Context, anyhow, bail, ensure};
 use bytesize::ByteSize;
@@ -131,7 +131,12 @@ fn configured_spools(config: Option<&Path>) -> anyhow::Result<Vec<PathBuf>> {
 fn look_into(spools: &[PathBuf]) -> anyhow::Result<Vec<Held>> {
     let mut held = Vec::new();
     for spool in spools {
-        let glimpses = peek(spool).context("only its owner and root may look into a spool")?;
+        let glimpses = peek(spool).map_err(|error| match error {
+            SpoolError::Io { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
+                anyhow!("{}: only its owner and root may look into it", path.display())
+            }
+            error => anyhow::Error::msg(error),
+        })?;
         held.extend(glimpses.into_iter().map(|glimpse| Held { spool: spool.clone(), glimpse }));
     }
     Ok(held)

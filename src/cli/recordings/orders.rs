@@ -6,12 +6,12 @@ use actors::{
     recording::{Event, Phase, Recording},
     spool::{Spool, SpoolError, peek},
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
 use rustix::process::geteuid;
 
 use super::Held;
-use crate::control::{self, Answer, Request, Wish};
+use crate::control::{self, Answer, AskError, Request, Wish};
 
 /// Has a wish fulfilled, and says in words what became of it.
 pub(super) fn carry_out(wish: Wish, held: &Held) -> anyhow::Result<&'static str> {
@@ -19,14 +19,17 @@ pub(super) fn carry_out(wish: Wish, held: &Held) -> anyhow::Result<&'static str>
     let owner = held.spool.metadata().with_context(|| held.spool.display().to_string())?.uid();
     if owner != geteuid().as_raw() {
         // What this user writes there could not be read by the server.
-        return by_the_server(wish, held).with_context(|| {
-            format!("while no server runs, only the owner of the spool can do this (user id {owner})")
+        return by_the_server(wish, held).map_err(|error| match error.downcast_ref() {
+            Some(AskError::Unreachable { .. }) => anyhow!(
+                "{error}; while no server runs, only the owner of the spool (user id {owner}) can do this"
+            ),
+            _ => error,
         });
     }
     match Spool::open(&held.spool) {
         Ok(spool) => by_hand(wish, held, &spool),
         Err(SpoolError::InUse { .. }) => by_the_server(wish, held),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(anyhow::Error::msg(error)),
     }
 }
 
@@ -64,18 +67,21 @@ fn by_the_server(wish: Wish, held: &Held) -> anyhow::Result<&'static str> {
 
 /// This process holds the spool. The recording may have moved on since it was looked at.
 fn by_hand(wish: Wish, held: &Held, spool: &Spool) -> anyhow::Result<&'static str> {
-    let now_held = peek(&held.spool)?.into_iter().find(|glimpse| glimpse.id == held.glimpse.id);
+    let now_held = peek(&held.spool)
+        .map_err(anyhow::Error::msg)?
+        .into_iter()
+        .find(|glimpse| glimpse.id == held.glimpse.id);
     let recording = now_held.and_then(|glimpse| glimpse.recording.ok()).context("it is gone")?;
     must_wait(&recording)?;
     let drawer = spool.drawer(&held.glimpse.backend);
     match wish {
         Wish::Retry => {
             let step = recording.on(&Event::RetryAsked, Timestamp::now()).context("nothing to do")?;
-            drawer.save(&step.next)?;
+            drawer.save(&step.next).map_err(anyhow::Error::msg)?;
             Ok("it is uploaded when the server starts")
         }
         Wish::Discard => {
-            drawer.remove(recording.id)?;
+            drawer.remove(recording.id).map_err(anyhow::Error::msg)?;
             Ok("it is removed")
         }
     }
