@@ -6,11 +6,7 @@
 use std::{io, path::Path, process::ExitCode, sync::Arc};
 
 use actix::System;
-use actors::{
-    ports::Engine,
-    recorder::Running,
-    synthetic::Synthetic,
-};
+use actors::{ports::Engine, recorder::Running, synthetic::Synthetic};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{environment, shutdown};

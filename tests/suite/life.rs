@@ -7,7 +7,7 @@ use talk_recorder::demo::{
     state::{NoticeKind, RecordingState},
 };
 use testing::{
-    Scene,
+    Scene, Setup,
     scene::{OWNER, ROOM},
 };
 
@@ -104,9 +104,14 @@ async fn twenty_recordings_in_quick_succession_are_twenty_files() {
     assert_eq!(scene.server.count("current").await, 0.0);
 }
 
+async fn slow_to_start() -> Scene {
+    let recording = "engine = \"synthetic\"\nsynthetic = \"bring_up_ms=2000\"";
+    Scene::start(SERVER, Setup { recording, ..Setup::default() }).await
+}
+
 #[actix_rt::test]
-async fn start_stop_start_in_quick_succession_are_three_lives() {
-    let scene = Scene::synthetic(SERVER).await;
+async fn start_stop_start_in_quick_succession_are_three_lives_however_slow_a_start_is() {
+    let scene = slow_to_start().await;
     for lives in 1..=2 {
         scene.press_record(Kind::Video).await;
         scene.press_stop().await;
@@ -127,7 +132,7 @@ async fn start_stop_start_in_quick_succession_are_three_lives() {
 
 #[actix_rt::test]
 async fn a_start_on_the_heels_of_a_stop_does_not_join_the_recording_that_ends() {
-    let scene = Scene::synthetic(SERVER).await;
+    let scene = slow_to_start().await;
     scene.press_record(Kind::Video).await;
     for _ in 0..2 {
         assert_eq!(post(&scene, STOP).await, 200);

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use talk_recorder::demo::{
     Kind,
     faults::{Door, Fault},
-    state::{NoticeKind, RecordingState, StoredFile},
+    state::{NoticeKind, RecordingState, State, StoredFile},
 };
 use testing::{
     Scene, Setup,
@@ -23,7 +23,10 @@ async fn scene(shutdown: &'static str) -> Scene {
 
 /// A scene with a recording that runs, and the bytes of its media.
 async fn recording(shutdown: &'static str) -> (Scene, Vec<u8>) {
-    let scene = scene(shutdown).await;
+    recording_in(scene(shutdown).await).await
+}
+
+async fn recording_in(scene: Scene) -> (Scene, Vec<u8>) {
     scene.press_record(Kind::Video).await;
     scene.until_started(10).await;
     let recorded = media(&scene.spooled()[0]);
@@ -87,10 +90,15 @@ async fn an_upload_that_takes_too_long_is_left_to_the_next_start() {
 
 #[actix_rt::test]
 async fn what_is_not_sealed_in_time_is_made_whole_by_the_next_start() {
-    let (mut scene, recorded) = recording("[shutdown]\nseal_limit = \"1ms\"").await;
-    scene.press_stop().await;
-    scene.server.wait_for_log(0, "phase=stopping").await;
+    let setup = Setup {
+        recording: "engine = \"synthetic\"\nsynthetic = \"wind_down_ms=60000\"",
+        more: "[shutdown]\nseal_limit = \"1s\"",
+        ..Setup::default()
+    };
+    let (mut scene, recorded) = recording_in(Scene::start(SERVER, setup).await).await;
+    let begun = Instant::now();
     assert!(scene.server.terminate().await.success());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     assert!(scene.server.log().contains("it was not sealed in time"), "{}", scene.server.log());
     assert!(scene.cloud.state().stored.is_empty());
     scene.restart().await;
@@ -141,7 +149,7 @@ async fn a_server_that_waits_for_calls_records_on_until_they_are_stopped() {
     );
     scene.cloud.press_record(OTHER_ROOM, Kind::Video).await.unwrap();
     scene.server.wait_for_log(0, "why=draining").await;
-    let told = |state: &talk_recorder::demo::state::State| state.told(OTHER_ROOM) == [NoticeKind::Failed];
+    let told = |state: &State| state.told(OTHER_ROOM) == [NoticeKind::Failed];
     scene.until("failed", 10, told).await;
     assert_eq!(scene.server.count("current").await, 1.0, "the other one was rejected");
     assert_eq!(scene.told(), [NoticeKind::Started(1)], "it still runs");
