@@ -15,6 +15,8 @@ use crate::app::App;
 
 /// How often the status is renewed, at least.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// The manager is not told anything in quicker succession than this.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// How much more time is asked for, far above the pause until it is asked for again.
 const MORE_TIME_USEC: u32 = 30_000_000;
 
@@ -53,7 +55,8 @@ impl Service {
         if !self.listens {
             return pending().await;
         }
-        let pause = self.watchdog.map_or(STATUS_EVERY, |limit| STATUS_EVERY.min(limit / 2));
+        let pause =
+            self.watchdog.map_or(STATUS_EVERY, |limit| (limit / 2).clamp(SHORTEST_PAUSE, STATUS_EVERY));
         let mut ticks = interval(pause);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

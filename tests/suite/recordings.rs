@@ -75,6 +75,8 @@ async fn an_empty_spool_says_so() {
     assert!(output.contains("nothing is held in") && output.contains("/spool"), "{output}");
     assert_eq!(done(&scene, &["--json"]), "[]\n");
     assert_eq!(done(&scene, &["retry", "--all-parked"]), "nothing is parked\n");
+    let complaint = refused(&scene, &["--spool", "/no/such/spool"]);
+    assert!(complaint.contains("/no/such/spool: no directory that this user can see"), "{complaint}");
 }
 
 #[actix_rt::test]

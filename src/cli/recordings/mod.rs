@@ -102,14 +102,17 @@ pub(super) fn recordings(config: Option<&Path>, options: &Options) -> ExitCode {
 fn run(config: Option<&Path>, options: &Options) -> anyhow::Result<()> {
     ensure!(options.order.is_none() || !options.json, "--json is for the list");
     let spools = match &options.spool {
-        Some(directory) => vec![directory.clone()],
+        Some(directory) => {
+            ensure!(directory.is_dir(), "{}: no directory that this user can see", directory.display());
+            vec![directory.clone()]
+        }
         None => configured_spools(config)?,
     };
     let held = look_into(&spools)?;
     match &options.order {
-        None if options.json => println!("{}", listing::json(&held)?),
+        None if options.json => writeln!(io::stdout(), "{}", listing::json(&held)?)?,
         None if held.is_empty() => println!("nothing is held in {}", listing::paths(&spools)),
-        None => print!("{}", listing::table(&held)),
+        None => io::stdout().write_all(listing::table(&held).as_bytes())?,
         Some(Order::Retry { id: Some(id), .. }) => order(Wish::Retry, find(&held, id)?)?,
         Some(Order::Retry { id: None, .. }) => retry_all_parked(&held)?,
         Some(Order::Export { id, file }) => export::export(find(&held, id)?, file)?,
