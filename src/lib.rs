@@ -9,6 +9,7 @@
 //! - [`http`]: what Nextcloud and Prometheus ask for;
 //! - [`nextcloud`]: what Nextcloud is told and given;
 //! - [`pipeline`]: the engine that records with real programs;
+//! - [`control`] and [`service`]: what an operator and the service manager have to do with a running server;
 //! - [`signature`]: the checksum that guards every door of the protocol;
 //! - [`demo`]: a small honest Nextcloud, a sample call, and a judge of its recordings;
 //! - [`logging`] and [`tls`]: what is set up once.
@@ -18,11 +19,13 @@ mod capacity;
 pub mod churn;
 pub mod cli;
 pub mod config;
+mod control;
 pub mod demo;
 pub mod http;
 pub mod logging;
 pub mod nextcloud;
 pub mod pipeline;
+mod service;
 pub mod signature;
 mod sites;
 pub mod tls;

@@ -11,6 +11,7 @@
 //! - a save is whole or has not happened: temporary file, fsync, rename, fsync of the directory;
 //! - an entry that cannot be read is left alone and reported; it never stops the others;
 //! - in a removal the journal goes last, so that a crash in between leaves an entry that is removed again;
+//! - [`peek`](fn@peek) reads beside a running server and touches nothing;
 //! - a drawer has one writer: once its [`successor`](Drawer::successor) is there, the older one is refused, also
 //!   with a write that was on its way.
 //!
@@ -36,6 +37,10 @@ use crate::{
     ids::{BackendId, RecordingId},
     recording::Recording,
 };
+
+mod peek;
+
+pub use peek::{Glimpse, peek};
 
 const JOURNAL: &str = "recording.json";
 const MEDIA_STEM: &str = "media";
@@ -348,13 +353,7 @@ impl Drawer {
 
     fn read(&self, id: RecordingId) -> Result<Entry, SpoolError> {
         let path = self.entry(id).join(JOURNAL);
-        let text = fs::read(&path).map_err(SpoolError::at(&path))?;
-        let recording: Recording =
-            serde_json::from_slice(&text).map_err(io::Error::from).map_err(SpoolError::at(&path))?;
-        if recording.id != id {
-            let mismatch = io::Error::other("the journal names another recording");
-            return Err(SpoolError::at(&path)(mismatch));
-        }
+        let recording = peek::read(&self.entry(id), id).map_err(SpoolError::at(&path))?;
         let media = self.media(id)?;
         let touched = media.as_ref().map_or(&path, |media| &media.path);
         let modified =

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::float_cmp, reason = "the counts are small whole numbers, which a float holds exactly")]
 
+mod admission;
 mod churn;
 mod cli;
 mod crash;
@@ -12,7 +13,11 @@ mod metrics;
 mod network;
 mod prometheus;
 mod protocol;
+mod recordings;
 mod reference;
+mod service;
+mod shutdown;
+mod spool;
 mod upload;
 
 /// The server's program.

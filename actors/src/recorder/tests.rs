@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::*;
 use crate::{
     ports::Refusal,
-    recording::{Ending, Notice},
+    recording::{Ending, Notice, Phase},
     synthetic::{Plan, Synthetic},
     testing::{Stage, alice, backend, order, room, until},
 };

@@ -18,7 +18,9 @@ use crate::Server;
 
 /// The room of every scene.
 pub const ROOM: &str = "abcd1234";
-/// Whom it belongs to.
+/// Another room, of another owner.
+pub const OTHER_ROOM: &str = "efgh5678";
+/// Whom the first one belongs to.
 pub const OWNER: &str = "alice";
 /// The recording secret of every scene.
 pub const SECRET: &str = "open sesame";
@@ -35,6 +37,8 @@ pub struct Setup {
     pub more: &'static str,
     /// What the server takes for the internal secret, where it is not the right one.
     pub internal_secret: Option<&'static str>,
+    /// Variables in the environment of the server.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 /// Everything around one server.
@@ -62,7 +66,7 @@ impl Scene {
         let cloud = Cloud::start(Settings {
             recording_secret: SecretString::from(SECRET),
             internal_secret: SecretString::from(INTERNAL),
-            rooms: vec![(ROOM.to_owned(), OWNER.to_owned()), ("efgh5678".to_owned(), "bob".to_owned())],
+            rooms: vec![(ROOM.to_owned(), OWNER.to_owned()), (OTHER_ROOM.to_owned(), "bob".to_owned())],
             files: directory.path().join("files"),
         })
         .expect("the demo cloud starts");
@@ -82,7 +86,7 @@ impl Scene {
             setup.more,
         );
         fs::write(&config, text).expect("the configuration is written");
-        let server = Server::start(binary, &config).await;
+        let server = Server::start_in(binary, &config, setup.environment).await;
         cloud.use_recorder(server.url());
         Self { server, cloud, directory }
     }
@@ -90,6 +94,11 @@ impl Scene {
     /// The directory of the scene.
     pub fn directory(&self) -> PathBuf {
         self.directory.path().to_owned()
+    }
+
+    /// The directory of the recordings.
+    pub fn spool(&self) -> PathBuf {
+        self.directory.path().join("spool")
     }
 
     /// Kills the server and starts it again; the cloud learns its new address.
