@@ -4,6 +4,7 @@
 //! reference that stand beside it were measured in the same way: one `wrk` thread on the same two cores.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+#![expect(clippy::panic, reason = "a benchmark fails by panicking")]
 #![expect(clippy::cast_precision_loss, reason = "the numbers are small")]
 
 use std::{fs, path::Path, process::Command, time::Duration};
