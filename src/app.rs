@@ -23,9 +23,9 @@ use tokio::{
 
 use crate::{
     capacity,
+    client::SetupError,
     config::Config,
     http::{BindError, Doorway, Http},
-    nextcloud::SetupError,
     sites::Sites,
 };
 

@@ -8,6 +8,7 @@
 //! - [`config`]: settings, from TOML or the reference's INI, checked when they are loaded;
 //! - [`http`]: what Nextcloud and Prometheus ask for;
 //! - [`nextcloud`]: what Nextcloud is told and given;
+//! - [`client`]: the HTTP client of a backend;
 //! - [`pipeline`]: the engine that records with real programs;
 //! - [`signature`]: the checksum that guards every door of the protocol;
 //! - [`demo`]: a small honest Nextcloud, a sample call, and a judge of its recordings;
@@ -17,6 +18,7 @@ pub mod app;
 mod capacity;
 pub mod churn;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod demo;
 pub mod http;
