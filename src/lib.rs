@@ -10,6 +10,7 @@
 //! - [`nextcloud`]: what Nextcloud is told and given;
 //! - [`client`]: the HTTP client of a backend;
 //! - [`pipeline`]: the engine that records with real programs;
+//! - [`signaling`]: the room of a recording, watched unseen over its signaling server;
 //! - [`signature`]: the checksum that guards every door of the protocol;
 //! - [`demo`]: a small honest Nextcloud, a sample call, and a judge of its recordings;
 //! - [`logging`] and [`tls`]: what is set up once.
@@ -25,6 +26,7 @@ pub mod http;
 pub mod logging;
 pub mod nextcloud;
 pub mod pipeline;
+pub mod signaling;
 pub mod signature;
 mod sites;
 pub mod tls;

@@ -14,6 +14,7 @@ mod prometheus;
 mod protocol;
 mod reference;
 mod upload;
+mod watch;
 
 /// The server's program.
 const SERVER: &str = env!("CARGO_BIN_EXE_talk-recorder");
