@@ -13,7 +13,7 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 use super::{
     faults::{Faults, Line},
     press, routes, signaling,
-    state::State,
+    state::{Rules, State},
 };
 
 /// What a demo cloud is made of.
@@ -27,6 +27,13 @@ pub struct Settings {
     pub rooms: Vec<(String, String)>,
     /// Where uploads go: each user's home is a directory in it.
     pub files: PathBuf,
+}
+
+impl Settings {
+    /// Where the recordings of a room lie.
+    pub(super) fn recordings(&self, owner: &str, room: &str) -> PathBuf {
+        self.files.join(owner).join("Talk/Recording").join(room)
+    }
 }
 
 /// Why a demo cloud did not start.
@@ -133,6 +140,16 @@ impl Cloud {
         self.change(|state| {
             state.rooms.remove(room);
         });
+    }
+
+    /// Changes what the administrator has set.
+    pub fn rule(&self, change: impl FnOnce(&mut Rules)) {
+        self.change(|state| change(&mut state.rules));
+    }
+
+    /// A day passes for every share: none of them lets anybody in any more.
+    pub fn end_shares(&self) {
+        self.change(|state| state.shares.values_mut().for_each(|share| share.is_over = true));
     }
 
     /// What shall go wrong.
