@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::float_cmp, reason = "the counts are small whole numbers, which a float holds exactly")]
 
+mod chunks;
 mod churn;
 mod cli;
 mod crash;
