@@ -23,10 +23,10 @@ use tokio::{
 
 use crate::{
     capacity,
+    client::SetupError,
     config::Config,
     control::Control,
     http::{BindError, Doorway, Http},
-    nextcloud::SetupError,
     sites::Sites,
 };
 

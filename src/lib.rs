@@ -8,6 +8,7 @@
 //! - [`config`]: settings, from TOML or the reference's INI, checked when they are loaded;
 //! - [`http`]: what Nextcloud and Prometheus ask for;
 //! - [`nextcloud`]: what Nextcloud is told and given;
+//! - [`client`]: the HTTP client of a backend;
 //! - [`pipeline`]: the engine that records with real programs;
 //! - [`control`] and [`service`]: what an operator and the service manager have to do with a running server;
 //! - [`signature`]: the checksum that guards every door of the protocol;
@@ -18,6 +19,7 @@ pub mod app;
 mod capacity;
 pub mod churn;
 pub mod cli;
+pub mod client;
 pub mod config;
 mod control;
 pub mod demo;

@@ -9,18 +9,17 @@
 //!
 //! Each backend has a client of its own, with its own certificates.
 
-use std::{error::Error, fs, path::PathBuf, time::Duration};
-
 use actors::{
     ids::BackendId,
     ports::{Backend, Delivery, Refusal},
     recording::{Notice, Order},
 };
 use async_trait::async_trait;
-use reqwest::{Certificate, Client, RequestBuilder, redirect::Policy};
+use reqwest::{Client, RequestBuilder};
 use secrecy::SecretString;
 
 use crate::{
+    client::{self, SetupError},
     config::BackendSettings,
     signature::{CHECKSUM_HEADER, RANDOM_HEADER, Signature},
 };
@@ -29,32 +28,6 @@ mod multipart;
 mod notices;
 mod patience;
 mod refusal;
-
-/// How long a connection may take, name resolution and TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Why a backend has no client.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// The file with its own certificates.
-    #[error("cafile {path} of backend {backend}: {cause}; it must hold certificates in PEM form", path = path.display())]
-    CaFile {
-        /// Whose.
-        backend: BackendId,
-        /// Which file.
-        path: PathBuf,
-        /// What was wrong with it.
-        cause: String,
-    },
-    /// TLS could not be set up.
-    #[error("no HTTP client for backend {backend}: {cause}; is the package ca-certificates installed?")]
-    Client {
-        /// Whose.
-        backend: BackendId,
-        /// What was wrong.
-        cause: String,
-    },
-}
 
 /// One Nextcloud.
 #[derive(Debug)]
@@ -69,19 +42,7 @@ impl Nextcloud {
     /// # Errors
     /// When its certificates cannot be read, or the system has none.
     pub fn new(backend: &BackendId, settings: &BackendSettings) -> Result<Self, SetupError> {
-        let mut builder = Client::builder()
-            .user_agent(concat!("talk-recorder/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(Policy::none())
-            .tls_danger_accept_invalid_certs(settings.skip_verify);
-        if let Some(path) = &settings.ca_file {
-            for certificate in read_certificates(backend, path)? {
-                builder = builder.add_root_certificate(certificate);
-            }
-        }
-        let client = builder
-            .build()
-            .map_err(|error| SetupError::Client { backend: backend.clone(), cause: chain(&error) })?;
+        let client = client::for_backend(backend, settings)?;
         Ok(Self { client, secret: settings.secret.clone() })
     }
 
@@ -126,22 +87,4 @@ impl Backend for Unconfigured {
              the same name and restart"
         )))
     }
-}
-
-fn read_certificates(backend: &BackendId, path: &PathBuf) -> Result<Vec<Certificate>, SetupError> {
-    let unusable = |cause: String| SetupError::CaFile { backend: backend.clone(), path: path.clone(), cause };
-    let text = fs::read(path).map_err(|error| unusable(error.to_string()))?;
-    let certificates = Certificate::from_pem_bundle(&text).map_err(|error| unusable(chain(&error)))?;
-    if certificates.is_empty() { Err(unusable("no certificate in it".to_owned())) } else { Ok(certificates) }
-}
-
-/// An error with all its causes: the outer one alone seldom says what happened.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -16,7 +16,7 @@ use actors::ports::Refusal;
 use reqwest::{RequestBuilder, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::chain;
+use crate::client::chain;
 
 /// How often the progress is looked at.
 const LOOK: Duration = Duration::from_secs(1);
