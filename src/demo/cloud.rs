@@ -12,7 +12,8 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use super::{
     faults::{Faults, Line},
-    press, routes, signaling,
+    press, routes,
+    signaling::{self, Hub},
     state::State,
 };
 
@@ -63,6 +64,7 @@ pub(super) struct Inside {
     pub(super) signaling_address: String,
     pub(super) state: watch::Sender<State>,
     pub(super) faults: Faults,
+    pub(super) hub: Hub,
 }
 
 impl Cloud {
@@ -82,6 +84,7 @@ impl Cloud {
             address: format!("http://{}", listener.local_addr()?),
             signaling_address: format!("http://{}", signaling_listener.local_addr()?),
             faults: Faults::default(),
+            hub: Hub::default(),
         });
         let client = press::client()?;
         let mut servers = JoinSet::new();
@@ -100,7 +103,7 @@ impl Cloud {
         &self.inside.address
     }
 
-    /// Base address of the signaling server, without trailing slash, as the settings of a room name it.
+    /// Base address of the signaling server, without trailing slash.
     pub fn signaling_address(&self) -> &str {
         &self.inside.signaling_address
     }
@@ -123,16 +126,14 @@ impl Cloud {
         self.change(|state| state.calls_as = Some(address));
     }
 
+    /// Sets the address that rooms name for the signaling server from now on, as behind a proxy.
+    pub fn signal_as(&self, address: &str) {
+        self.change(|state| state.signals_as = Some(address.to_owned()));
+    }
+
     /// The address under which the cloud calls.
     pub(super) fn calling_address(&self) -> String {
         self.inside.state.borrow().calls_as.clone().unwrap_or_else(|| self.address().to_owned())
-    }
-
-    /// Removes a room, as its owner may do in the middle of a call. The recorder is not told.
-    pub fn delete_room(&self, room: &str) {
-        self.change(|state| {
-            state.rooms.remove(room);
-        });
     }
 
     /// What shall go wrong.

@@ -15,6 +15,8 @@ pub struct State {
     pub recorder: Option<String>,
     /// The address under which the cloud calls, where it is not its own.
     pub calls_as: Option<String>,
+    /// The address that rooms name for the signaling server, where it is not its own.
+    pub signals_as: Option<String>,
     /// The rooms by token.
     pub rooms: BTreeMap<String, Room>,
     /// Every request that reached a door, in the order of the answers.
@@ -25,17 +27,19 @@ pub struct State {
     pub stored: Vec<StoredFile>,
     /// Every session that ever joined a room on the signaling server.
     pub sessions: Vec<Session>,
+    /// How many hellos the signaling server refused.
+    pub wrong_hellos: usize,
 }
 
 /// A room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
-    /// User id of its only participant, who is its moderator.
+    /// User id of its moderator.
     pub owner: String,
     /// What Talk shows about its recording.
     pub recording: RecordingState,
-    /// Whether somebody is in a call there.
-    pub in_call: bool,
+    /// User ids of those in its call, in the order in which they came.
+    pub callers: Vec<String>,
 }
 
 /// The state of a room's recording, with Talk's numbers.
@@ -148,8 +152,11 @@ pub(super) struct NoSuchRoom;
 
 impl State {
     pub(super) fn with_rooms(rooms: &[(String, String)]) -> Self {
-        let room =
-            |owner: &String| Room { owner: owner.clone(), recording: RecordingState::None, in_call: true };
+        let room = |owner: &String| Room {
+            owner: owner.clone(),
+            recording: RecordingState::None,
+            callers: vec![owner.clone()],
+        };
         Self {
             rooms: rooms.iter().map(|(token, owner)| (token.clone(), room(owner))).collect(),
             ..Self::default()
@@ -161,11 +168,14 @@ impl State {
         self.rooms.get(room).map(|room| room.recording)
     }
 
+    /// The sessions on the signaling server that are in a room now.
+    pub fn sessions_in(&self, room: &str) -> Vec<&Session> {
+        self.sessions.iter().filter(|session| session.present && session.room == room).collect()
+    }
+
     /// How many recording pages are in a room's call.
     pub fn pages_in(&self, room: &str) -> usize {
-        let is_page =
-            |session: &&Session| session.present && session.room == room && session.in_call & 1 == 1;
-        self.sessions.iter().filter(is_page).count()
+        self.sessions_in(room).iter().filter(|session| session.in_call & 1 == 1).count()
     }
 
     /// How many requests reached a door.
@@ -177,6 +187,13 @@ impl State {
     pub fn told(&self, room: &str) -> Vec<NoticeKind> {
         let about_room = self.notices.iter().filter(|notice| notice.room == room);
         about_room.map(|notice| notice.kind).collect()
+    }
+
+    /// Those sessions are in no room any more.
+    pub(super) fn leave_all(&mut self, which: impl Fn(&Session) -> bool) {
+        for session in self.sessions.iter_mut().filter(|session| which(session)) {
+            session.present = false;
+        }
     }
 
     /// Accepts a notice as Talk does: `stopped` and `failed` at any time, `started` only when it is awaited.
