@@ -11,6 +11,7 @@
 //! - [`client`]: the HTTP client of a backend;
 //! - [`pipeline`]: the engine that records with real programs;
 //! - [`control`] and [`service`]: what an operator and the service manager have to do with a running server;
+//! - [`signaling`]: the room of a recording, watched unseen over its signaling server;
 //! - [`signature`]: the checksum that guards every door of the protocol;
 //! - [`demo`]: a small honest Nextcloud, a sample call, and a judge of its recordings;
 //! - [`logging`] and [`tls`]: what is set up once.
@@ -28,6 +29,7 @@ pub mod logging;
 pub mod nextcloud;
 pub mod pipeline;
 mod service;
+pub mod signaling;
 pub mod signature;
 mod sites;
 pub mod tls;

@@ -16,6 +16,7 @@ use crate::{
     logging,
     pipeline::Pipeline,
     service::{self, Service},
+    signaling::Watched,
     tls,
 };
 
@@ -87,12 +88,16 @@ async fn serve_until_told(
 /// The engine that the configuration chooses.
 fn engine(config: &Arc<Config>) -> anyhow::Result<Arc<dyn Engine>> {
     match config.recording.engine {
-        EngineChoice::Real => Ok(Arc::new(Pipeline::new(Arc::clone(config))?)),
+        EngineChoice::Real => {
+            let engine = Pipeline::new(Arc::clone(config))?;
+            Ok(Arc::new(Watched::new(engine, Arc::clone(config))?))
+        }
         EngineChoice::Synthetic => {
             log::warn!(
                 "[recording] engine = synthetic: nothing is recorded, the files that are uploaded are empty of any call"
             );
-            Ok(Arc::new(Synthetic::new(config.recording.synthetic)))
+            let engine = Synthetic::new(config.recording.synthetic);
+            Ok(Arc::new(Watched::new(engine, Arc::clone(config))?))
         }
     }
 }

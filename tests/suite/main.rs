@@ -19,6 +19,7 @@ mod service;
 mod shutdown;
 mod spool;
 mod upload;
+mod watch;
 
 /// The server's program.
 const SERVER: &str = env!("CARGO_BIN_EXE_talk-recorder");

@@ -24,7 +24,8 @@ pub const OTHER_ROOM: &str = "efgh5678";
 pub const OWNER: &str = "alice";
 /// The recording secret of every scene.
 pub const SECRET: &str = "open sesame";
-const INTERNAL: &str = "internal secret";
+/// The internal secret of every scene.
+pub const INTERNAL: &str = "internal secret";
 
 /// How a scene differs from the plain one.
 #[derive(Debug, Clone, Default)]
