@@ -94,14 +94,16 @@ impl<'a> Watcher<'a> {
 
     /// Watches until the recording should end, and says why. `None` if the room cannot be watched at all.
     pub(super) async fn verdict(&mut self) -> Option<EndReason> {
-        let mut failures = 0;
+        let mut failures: u32 = 0;
         loop {
             if let Some(session) = &mut self.session {
+                let begun = Instant::now();
                 match listen(session, &mut self.room, &mut self.vacancy).await {
                     Ok(why) => return Some(why),
                     Err(lost) => self.lose(&lost),
                 }
-                failures = 0;
+                // A server that throws everybody out at once is not asked every second.
+                failures = if begun.elapsed() > LONGEST_PAUSE { 0 } else { failures + 1 };
             }
             sleep(pause_after(failures, fastrand::f64())).await;
             match self.contact().await {
