@@ -10,6 +10,7 @@
 //! - [`nextcloud`]: what Nextcloud is told and given;
 //! - [`client`]: the HTTP client of a backend;
 //! - [`pipeline`]: the engine that records with real programs;
+//! - [`signaling`]: the room of a recording, watched unseen over its signaling server;
 //! - [`control`] and [`service`]: what an operator and the service manager have to do with a running server;
 //! - [`signaling`]: the room of a recording, watched unseen over its signaling server;
 //! - [`signature`]: the checksum that guards every door of the protocol;

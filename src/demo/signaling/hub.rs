@@ -96,6 +96,11 @@ impl Hub {
         self.sessions().get_mut(session)?.waiting.take()
     }
 
+    /// The session said goodbye.
+    pub(super) fn end(&self, session: &str) {
+        self.sessions().remove(session);
+    }
+
     /// Forgets a session, unless it has a connection. Says whether it was there to be forgotten.
     pub(super) fn forget(&self, session: &str) -> bool {
         let mut sessions = self.sessions();

@@ -126,6 +126,7 @@ impl Client {
             }
             "bye" => {
                 self.session = None;
+                self.cloud.hub.end(&session);
                 self.cloud.leave(&session);
                 return (vec![messages::bye(id)], Then::Close);
             }
