@@ -3,6 +3,8 @@
 //! Only an answer in the frame of Nextcloud's OCS API counts as one of Nextcloud. A login page or a proxy may answer
 //! 200 or 404 as well, and neither stores a file nor knows a room.
 
+use std::time::{Duration, SystemTime};
+
 use actors::ports::Refusal;
 use serde_json::Value;
 
@@ -92,7 +94,7 @@ fn of_word(word: &str) -> Refusal {
 fn common(answer: &Answer) -> Refusal {
     let status = answer.status;
     if status.is_redirection() {
-        let location = answer.location.as_deref().unwrap_or("another address");
+        let location = answer.header("Location").unwrap_or("another address");
         return Refusal::Transient(format!(
             "{status}: Nextcloud redirects to {location}: it must be reachable under the URL with which it calls \
              this server (overwrite.cli.url, overwriteprotocol)"
@@ -106,22 +108,38 @@ fn common(answer: &Answer) -> Refusal {
     }
     let text: String = answer.body.chars().filter(|character| !character.is_control()).take(200).collect();
     let reason = format!("{status}: {text}");
-    // A gateway that gave up does not know what became of the request behind it.
-    if matches!(status.as_u16(), 502 | 504) {
-        Refusal::Unanswered(reason)
-    } else {
-        Refusal::Transient(reason)
+    let respite = answer.header("Retry-After").and_then(|text| respite(text, SystemTime::now()));
+    match (status.as_u16(), respite) {
+        (429 | 503, Some(retry_after)) => Refusal::Busy { reason, retry_after },
+        // A gateway that gave up does not know what became of the request behind it.
+        (502 | 504, _) => Refusal::Unanswered(reason),
+        _ => Refusal::Transient(reason),
     }
+}
+
+/// How long `Retry-After` wants us to wait: seconds, or a date.
+fn respite(text: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use reqwest::StatusCode;
+    use reqwest::{StatusCode, header::HeaderMap};
 
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status: StatusCode::from_u16(status).unwrap(), body: body.to_owned(), location: None }
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, headers: HeaderMap::new(), body: body.to_owned() }
+    }
+
+    fn with_header(mut answer: Answer, name: &'static str, value: &'static str) -> Answer {
+        answer.headers.insert(name, value.parse().unwrap());
+        answer
     }
 
     fn ocs(status: u16, ocs_status: u16, data: &str) -> Answer {
@@ -199,8 +217,32 @@ mod tests {
 
     #[test]
     fn a_redirect_says_where_it_leads() {
-        let redirect = Answer { location: Some("https://new.example.com/".to_owned()), ..answer(301, "") };
+        let redirect = with_header(answer(301, ""), "location", "https://new.example.com/");
         let refusal = of_upload(&redirect).unwrap_err().to_string();
         assert!(refusal.contains("https://new.example.com/"), "{refusal}");
+    }
+
+    #[test]
+    fn who_is_busy_says_for_how_long() {
+        for status in [429, 503] {
+            let busy = with_header(answer(status, ""), "retry-after", "120");
+            for refusal in [of_upload(&busy).unwrap_err(), of_notice(&busy).unwrap_err()] {
+                let Refusal::Busy { retry_after, .. } = refusal else { panic!("{refusal:?}") };
+                assert_eq!(retry_after, Duration::from_mins(2));
+            }
+        }
+        let failed = with_header(answer(500, ""), "retry-after", "120");
+        assert!(matches!(of_upload(&failed), Err(Refusal::Transient(_))), "not a word of its own");
+    }
+
+    #[test]
+    fn a_respite_is_a_number_of_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Wed, 25 Nov 2026 19:00:00 GMT").unwrap();
+        assert_eq!(respite(" 7 ", now), Some(Duration::from_secs(7)));
+        assert_eq!(respite("Wed, 25 Nov 2026 19:01:00 GMT", now), Some(Duration::from_mins(1)));
+        assert_eq!(respite("Wed, 25 Nov 2026 18:00:00 GMT", now), Some(Duration::ZERO));
+        for nonsense in ["", "soon", "-1", "1.5"] {
+            assert_eq!(respite(nonsense, now), None, "{nonsense:?}");
+        }
     }
 }
