@@ -3,7 +3,8 @@
 //! What always holds:
 //! - a request has no time limit of its own, but one for the connection and one for every pause: a long upload
 //!   may take hours, a silent Nextcloud may not;
-//! - a file is read from disk as it is sent, from its first byte at each try;
+//! - a file is read from disk as it is sent, a piece at a time, and goes in [`chunked`] form where Nextcloud takes it
+//!   so, see [`upload`];
 //! - redirects are not followed and no cookie is kept: a POST that is redirected loses its body;
 //! - what a refusal means is decided in one place, [`refusal`].
 //!
@@ -18,22 +19,27 @@ use async_trait::async_trait;
 use reqwest::{Client, RequestBuilder};
 use secrecy::SecretString;
 
+use self::upload::Experience;
 use crate::{
     client::{self, SetupError},
     config::BackendSettings,
     signature::{CHECKSUM_HEADER, RANDOM_HEADER, Signature},
 };
 
+mod chunked;
+mod media;
 mod multipart;
 mod notices;
 mod patience;
 mod refusal;
+mod upload;
 
 /// One Nextcloud.
 #[derive(Debug)]
 pub struct Nextcloud {
     client: Client,
     secret: SecretString,
+    experience: Experience,
 }
 
 impl Nextcloud {
@@ -43,7 +49,8 @@ impl Nextcloud {
     /// When its certificates cannot be read, or the system has none.
     pub fn new(backend: &BackendId, settings: &BackendSettings) -> Result<Self, SetupError> {
         let client = client::for_backend(backend, settings)?;
-        Ok(Self { client, secret: settings.secret.clone() })
+        let experience = Experience::with_chunk_size(settings.upload_chunk_size);
+        Ok(Self { client, secret: settings.secret.clone(), experience })
     }
 
     /// A signed POST to the recording API of Talk.
@@ -66,7 +73,7 @@ impl Backend for Nextcloud {
     }
 
     async fn store(&self, delivery: &Delivery) -> Result<(), Refusal> {
-        multipart::store(self, delivery).await
+        upload::store(self, delivery).await
     }
 }
 

@@ -14,15 +14,15 @@ const SECRET: &str =
     "Nextcloud refuses the signature: is the recording secret of this backend the one in its Talk settings?";
 
 /// An answer of the OCS API.
-struct Ocs {
+pub(super) struct Ocs {
     /// 200 or 100 for success; 998 where there is no such route.
-    status: u64,
+    pub(super) status: u64,
     /// The reason of a refusal, such as `owner_participant`.
-    word: Option<String>,
+    pub(super) word: Option<String>,
 }
 
 impl Ocs {
-    fn of(answer: &Answer) -> Option<Self> {
+    pub(super) fn of(answer: &Answer) -> Option<Self> {
         let frame: Value = serde_json::from_str(&answer.body).ok()?;
         let status = frame.pointer("/ocs/meta/statuscode")?.as_u64()?;
         let error = frame.pointer("/ocs/data/error");
@@ -39,7 +39,7 @@ pub(super) fn of_notice(answer: &Answer) -> Result<(), Refusal> {
         (404, Some(404)) => Err(Refusal::RoomUnknown(
             "Nextcloud awaits no recording in this room, or the room was deleted".to_owned(),
         )),
-        (401 | 403, _) => Err(Refusal::Transient(SECRET.to_owned())),
+        (401 | 403, _) => Err(secret_refused()),
         _ => Err(common(answer)),
     }
 }
@@ -51,22 +51,37 @@ pub(super) fn of_upload(answer: &Answer) -> Result<(), Refusal> {
     match (answer.status.as_u16(), ocs.as_ref().map(|ocs| ocs.status), word) {
         (200..300, Some(100 | 200), _) => Ok(()),
         (400, Some(_), Some(word)) => Err(of_word(word)),
-        (404, Some(404), _) => Err(Refusal::RoomUnknown(
-            "the room was deleted, so Nextcloud cannot take its recording: fetch the file from the spool"
-                .to_owned(),
-        )),
-        (401 | 403, _, _) => Err(Refusal::Transient(SECRET.to_owned())),
-        (413, _, _) => Err(Refusal::Limit(
-            "413: the file is larger than a proxy or web server before Nextcloud allows: raise nginx \
-             client_max_body_size, Apache LimitRequestBody, or the limit of the proxy"
-                .to_owned(),
-        )),
+        (404, Some(404), _) => Err(room_gone()),
+        (401 | 403, _, _) => Err(secret_refused()),
+        (413, _, _) => Err(too_large_for_proxy()),
         _ => Err(common(answer)),
     }
 }
 
+/// There is nobody to give the recording to.
+pub(super) fn room_gone() -> Refusal {
+    Refusal::RoomUnknown(
+        "the room was deleted, so Nextcloud cannot take its recording: fetch the file from the spool"
+            .to_owned(),
+    )
+}
+
+/// The recording secret does not fit.
+pub(super) fn secret_refused() -> Refusal {
+    Refusal::Transient(SECRET.to_owned())
+}
+
+/// 413, which is never Nextcloud's own answer.
+pub(super) fn too_large_for_proxy() -> Refusal {
+    Refusal::Limit(
+        "413: the request is larger than a proxy or web server before Nextcloud allows: raise nginx \
+         client_max_body_size, Apache LimitRequestBody, or the limit of the proxy"
+            .to_owned(),
+    )
+}
+
 /// The reasons of `/store`. A limit can be raised, so those are worth another try; the others are not.
-fn of_word(word: &str) -> Refusal {
+pub(super) fn of_word(word: &str) -> Refusal {
     let explained = |explanation: &str| format!("{word}: {explanation}");
     match word {
         "size" => Refusal::Limit(explained("the file is larger than PHP's post_max_size, raise it")),
@@ -91,7 +106,7 @@ fn of_word(word: &str) -> Refusal {
 }
 
 /// Everything that is not Nextcloud's last word.
-fn common(answer: &Answer) -> Refusal {
+pub(super) fn common(answer: &Answer) -> Refusal {
     let status = answer.status;
     if status.is_redirection() {
         let location = answer.header("Location").unwrap_or("another address");
