@@ -14,7 +14,7 @@ use super::{
     faults::{Faults, Line},
     press, routes,
     signaling::{self, Hub},
-    state::State,
+    state::{Rules, State},
 };
 
 /// What a demo cloud is made of.
@@ -28,6 +28,13 @@ pub struct Settings {
     pub rooms: Vec<(String, String)>,
     /// Where uploads go: each user's home is a directory in it.
     pub files: PathBuf,
+}
+
+impl Settings {
+    /// Where the recordings of a room lie.
+    pub(super) fn recordings(&self, owner: &str, room: &str) -> PathBuf {
+        self.files.join(owner).join("Talk/Recording").join(room)
+    }
 }
 
 /// Why a demo cloud did not start.
@@ -134,6 +141,16 @@ impl Cloud {
     /// The address under which the cloud calls.
     pub(super) fn calling_address(&self) -> String {
         self.inside.state.borrow().calls_as.clone().unwrap_or_else(|| self.address().to_owned())
+    }
+
+    /// Changes what the administrator has set.
+    pub fn rule(&self, change: impl FnOnce(&mut Rules)) {
+        self.change(|state| change(&mut state.rules));
+    }
+
+    /// A day passes for every share: none of them lets anybody in any more.
+    pub fn end_shares(&self) {
+        self.change(|state| state.shares.values_mut().for_each(|share| share.is_over = true));
     }
 
     /// What shall go wrong.

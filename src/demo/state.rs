@@ -4,9 +4,10 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::faults::Door;
+use super::{chunks::Content, faults::Door};
 
 /// Everything the demo cloud knows.
 #[derive(Debug, Clone, Default)]
@@ -17,8 +18,14 @@ pub struct State {
     pub calls_as: Option<String>,
     /// The address that rooms name for the signaling server, where it is not its own.
     pub signals_as: Option<String>,
+    /// What the administrator has set, and what stands in front of the cloud.
+    pub rules: Rules,
     /// The rooms by token.
     pub rooms: BTreeMap<String, Room>,
+    /// The shares for uploads in chunks, by token.
+    pub shares: BTreeMap<String, Share>,
+    /// What each file holds that was ever put here.
+    pub(super) contents: BTreeMap<PathBuf, Content>,
     /// Every request that reached a door, in the order of the answers.
     pub received: Vec<Received>,
     /// Every notice that was accepted.
@@ -29,6 +36,34 @@ pub struct State {
     pub sessions: Vec<Session>,
     /// How many hellos the signaling server refused.
     pub wrong_hellos: usize,
+}
+
+/// How a cloud differs from the ordinary one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Talk is too old for uploads in chunks.
+    pub old_talk: bool,
+    /// Shares by link are switched off.
+    pub no_sharing: bool,
+    /// Outgoing federated sharing is switched off.
+    pub no_federated_sharing: bool,
+    /// A proxy refuses longer requests, in bytes.
+    pub largest_request: Option<u64>,
+    /// No file on DAV may be longer, in bytes.
+    pub quota: Option<u64>,
+}
+
+/// A folder into which one upload may be put, and nothing read.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// What must be known to use it.
+    pub password: SecretString,
+    /// The room.
+    pub room: String,
+    /// To whom the folder belongs.
+    pub owner: String,
+    /// Whether it has expired.
+    pub is_over: bool,
 }
 
 /// A room.
