@@ -5,6 +5,7 @@
 #![expect(clippy::float_cmp, reason = "the counts are small whole numbers, which a float holds exactly")]
 
 mod admission;
+mod chunks;
 mod churn;
 mod cli;
 mod crash;

@@ -129,8 +129,11 @@ pub(super) fn of_joining(answer: &Answer) -> Result<Joined, Trouble> {
 /// To the file that was handed in. `acknowledged`: Nextcloud said itself that it put it together.
 pub(super) fn of_handing_in(answer: &Answer, acknowledged: bool) -> Result<(), Trouble> {
     let word = Ocs::of(answer).and_then(|ocs| ocs.word);
-    if answer.status.as_u16() != 400 || word.as_deref() != Some("invalid_file") {
-        return Ok(refusal::of_upload(answer)?);
+    match (answer.status.as_u16(), word.as_deref()) {
+        (400, Some("invalid_file")) => {}
+        // It has no body to speak of, so that this says nothing about the file.
+        (413, _) => return Err(refusal::common(answer).into()),
+        _ => return Ok(refusal::of_upload(answer)?),
     }
     if acknowledged {
         return Err(Trouble::Unfit(
@@ -317,6 +320,8 @@ mod tests {
         assert!(matches!(of_handing_in(&missing, false), Err(Trouble::Lost(_))));
         assert!(is_unfit(&of_handing_in(&missing, true)));
         assert!(of_handing_in(&ocs(200, 200, "null"), false).is_ok());
+        let odd = of_handing_in(&answer(413, ""), true);
+        assert!(matches!(odd, Err(Trouble::Refused(Refusal::Transient(_)))), "{odd:?}");
         let kind = of_handing_in(&word("file_mimetype"), true);
         assert!(matches!(kind, Err(Trouble::Refused(Refusal::Permanent(_)))), "{kind:?}");
     }

@@ -57,6 +57,13 @@ impl Scene {
         Self::start(binary, Setup { recording: "engine = \"synthetic\"", ..Setup::default() }).await
     }
 
+    /// The same with a Talk that is too old for uploads in chunks.
+    pub async fn with_old_talk(binary: &str) -> Self {
+        let scene = Self::synthetic(binary).await;
+        scene.cloud.rule(|rules| rules.old_talk = true);
+        scene
+    }
+
     /// A server with these settings.
     ///
     /// # Panics
