@@ -11,7 +11,7 @@ TEST_PACKAGES := $(PACKAGES) prometheus gcc libc6-dev
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: demo
 demo: deps ## record a sample call for real, and show what came out
@@ -43,6 +43,10 @@ bench: test-deps ## what a recording costs on this machine, beside the reference
 bench-http: test-deps ## what the server's own doors cost, asked by wrk
 	@$(call install,wrk,wrk)
 	cargo bench --bench http
+
+.PHONY: bench-upload
+bench-upload: cc-deps ## what an upload costs; GIB=10 is its size
+	cargo bench --bench upload -- --gib $(or $(GIB),10)
 
 .PHONY: fmt
 fmt: ## format the code
