@@ -1,7 +1,8 @@
 //! The upload directories of the shares, on disk: chunks come in one by one and are joined to one file.
 //!
 //! However long a chunk or the file is, no more than one piece of it is in memory. A chunk is removed as soon as
-//! it is part of the file, so that both together take no more room than one.
+//! it is part of the file, so that both together take no more room than one. Only the first stays until the file is
+//! complete: whoever looks at it sees whether that is so.
 
 use std::{
     collections::BTreeMap,
@@ -75,7 +76,7 @@ impl Chunks {
         fs::create_dir_all(directory)?;
         let mut joined = NamedTempFile::new_in(directory)?;
         let (mut bytes, mut digest, mut piece) = (0, Sha256::new(), vec![0; PIECE]);
-        for path in self.in_order()?.into_values() {
+        for (position, path) in self.in_order()?.into_values().enumerate() {
             let mut chunk = File::open(&path)?;
             loop {
                 let read = chunk.read(&mut piece)?;
@@ -86,7 +87,9 @@ impl Chunks {
                 digest.update(&piece[..read]);
                 bytes += read as u64;
             }
-            fs::remove_file(path)?;
+            if position > 0 {
+                fs::remove_file(path)?;
+            }
         }
         joined.persist(target)?;
         self.remove()?;

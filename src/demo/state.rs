@@ -62,6 +62,8 @@ pub struct Share {
     pub room: String,
     /// To whom the folder belongs.
     pub owner: String,
+    /// The file that it was opened for.
+    pub file_name: String,
     /// Whether it has expired.
     pub is_over: bool,
 }

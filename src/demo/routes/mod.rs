@@ -56,9 +56,8 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
         .wrap(from_fn(|request, next| at_door(Door::RequestUpload, request, next)))
         .post(share::request_upload);
     let talk = web::scope("/ocs/v2.php/apps/spreed/api");
-    let uploads =
-        ["/public.php/dav/uploads/{share}/{upload}", "/public.php/dav/uploads/{share}/{upload}/{name}"];
-    let uploads = web::resource(uploads)
+    let directory = "/public.php/dav/uploads/{share}/{upload}";
+    let uploads = web::resource([directory, "/public.php/dav/uploads/{share}/{upload}/{name}"])
         .wrap(from_fn(|request: ServiceRequest, next| {
             at_door(dav::door(request.method().as_str()), request, next)
         }))

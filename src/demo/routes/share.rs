@@ -82,13 +82,14 @@ pub(super) async fn request_upload(
         password: password.clone().into(),
         room: room.to_string(),
         owner: announced.owner,
+        file_name: announced.file_name.clone(),
         is_over: false,
     };
     cloud.state.send_modify(|state| drop(state.shares.insert(token.clone(), share)));
     Ok(ocs::ok(&json!({"token": token, "password": password, "fileName": announced.file_name})))
 }
 
-/// A file that is refused is removed, and the share that it came through is closed either way.
+/// A file that is refused is removed, and the share that was opened for it is closed either way.
 pub(super) async fn hand_in(
     cloud: Data<Inside>,
     room: web::Path<String>,
@@ -107,7 +108,7 @@ pub(super) async fn hand_in(
     }
     let (room, Announced { owner, file_name: name }) = (room.into_inner(), announced);
     cloud.state.send_modify(|state| {
-        state.shares.retain(|_, share| share.room != room);
+        state.shares.retain(|_, share| (&share.room, &share.file_name) != (&room, &name));
         if let Ok(Content { bytes, sha256 }) = checked.clone() {
             state.stored.push(StoredFile { at: Timestamp::now(), room, owner, name, path, bytes, sha256 });
         }
