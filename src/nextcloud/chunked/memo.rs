@@ -46,7 +46,8 @@ pub(super) enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Joint {
     pub(super) name: String,
-    /// Whether Nextcloud said so; else it was concluded from what was seen.
+    /// Whether Nextcloud has just said so. It is not noted: a later try cannot be that sure any more.
+    #[serde(skip)]
     pub(super) acknowledged: bool,
 }
 
@@ -64,10 +65,11 @@ impl Memo {
         }
     }
 
-    /// Whether an upload of a media of this length may go on from here.
+    /// Whether an upload of a media of this length may go on from here. What is put together needs no share.
     fn is_of_use(&self, media_bytes: u64, now: Timestamp) -> bool {
         let is_fresh = now.duration_since(self.requested_at) < OLDEST_SHARE;
-        self.media_bytes == media_bytes && self.progress.bytes() <= media_bytes && is_fresh
+        let is_joined = matches!(self.stage, Stage::Joined(_));
+        self.media_bytes == media_bytes && self.progress.bytes() <= media_bytes && (is_fresh || is_joined)
     }
 
     /// Writes the note.
@@ -182,6 +184,17 @@ mod tests {
         assert!(!memo.is_of_use(100, hours(7)));
         assert!(!memo.is_of_use(101, hours(0)));
         assert!(!memo.is_of_use(99, hours(0)));
+    }
+
+    #[test]
+    fn a_file_that_was_put_together_stays_so_but_is_looked_for_once_more() {
+        let joint = Joint { name: "a.webm".to_owned(), acknowledged: true };
+        let memo = Memo { stage: Stage::Joined(joint), ..memo() };
+        let later = Timestamp::now() + SignedDuration::from_hours(100);
+        assert!(memo.is_of_use(100, later));
+        let read: Memo = serde_json::from_slice(&serde_json::to_vec(&memo).unwrap()).unwrap();
+        let Stage::Joined(joint) = read.stage else { panic!("{read:?}") };
+        assert!(!joint.acknowledged);
     }
 
     #[test]

@@ -137,3 +137,18 @@ async fn a_damaged_note_costs_a_second_upload_and_a_warning() {
     large.until_delivered(20).await;
     assert!(large.scene.server.log().contains("the note of an earlier upload cannot be read"));
 }
+
+#[actix_rt::test]
+async fn a_file_that_is_gone_before_it_was_handed_in_is_sent_again() {
+    let mut large = Large::record(6).await;
+    large.script(Door::HandIn, &[FOR_LONG]);
+    large.scene.press_stop().await;
+    large.until_noted("\"at\":\"joined\"").await;
+    large.scene.server.kill();
+    large.scene.cloud.faults().clear();
+    fs::remove_dir_all(large.folder()).unwrap();
+    large.restart().await;
+    large.until_delivered(20).await;
+    assert_eq!((large.sent(1), large.requests_at(Door::RequestUpload)), (2, 2));
+    assert!(large.scene.server.log().contains("invalid_file"), "{}", large.scene.server.log());
+}
