@@ -25,6 +25,7 @@ async fn parked() -> Scene {
         ..Setup::default()
     };
     let mut scene = Scene::start(SERVER, setup).await;
+    scene.cloud.rule(|rules| rules.old_talk = true);
     scene.press_record(Kind::Video).await;
     scene.until_started(10).await;
     scene.cloud.faults().script(Door::Store, [Fault::Status(413)]);
@@ -88,7 +89,7 @@ async fn what_is_held_is_listed_with_the_reason_also_while_the_server_runs() {
     let table = done(&scene, &[]);
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), 3, "{table}");
-    for word in ["cloud", ROOM, "Recording 20", "parked", "4.0 KiB", "413: the file is larger"] {
+    for word in ["cloud", ROOM, "Recording 20", "parked", "4.0 KiB", "413: the request is larger"] {
         assert!(lines[1].contains(word), "{word} in\n{table}");
     }
     assert!(lines[2].contains("0000 ") && lines[2].contains("unreadable"), "{table}");
@@ -113,7 +114,7 @@ async fn a_parked_recording_is_retried_by_the_running_server() {
 
 #[actix_rt::test]
 async fn a_recording_that_waits_for_hours_is_retried_at_once() {
-    let mut scene = Scene::synthetic(SERVER).await;
+    let mut scene = Scene::with_old_talk(SERVER).await;
     scene.press_record(Kind::Video).await;
     scene.until_started(10).await;
     scene.cloud.faults().script(Door::Store, [Fault::Status(413)]);

@@ -36,6 +36,7 @@ async fn recording_in(scene: Scene) -> (Scene, Vec<u8>) {
 /// A scene whose sealed recording the cloud does not answer for.
 async fn uploading(shutdown: &'static str) -> (Scene, Vec<u8>) {
     let (mut scene, recorded) = recording(shutdown).await;
+    scene.cloud.rule(|rules| rules.old_talk = true);
     scene.cloud.faults().script(Door::Store, [Fault::Hang(Duration::from_mins(1))]);
     scene.press_stop().await;
     scene.server.wait_for_log(0, "recording sealed").await;

@@ -80,7 +80,7 @@ async fn a_second_server_on_a_spool_ends_with_a_clear_error_and_changes_nothing(
 
 #[actix_rt::test]
 async fn a_recording_whose_media_is_gone_is_named_and_not_kept_for_ever() {
-    let mut scene = Scene::synthetic(SERVER).await;
+    let mut scene = Scene::with_old_talk(SERVER).await;
     scene.press_record(Kind::Video).await;
     scene.until_started(10).await;
     scene.cloud.faults().script(Door::Store, [Fault::Status(413)]);
