@@ -10,6 +10,7 @@ use std::{
 
 use actix::{Actor as _, Addr};
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep},
@@ -102,7 +103,7 @@ impl Stage {
         let directory = tempfile::tempdir().unwrap();
         Self {
             nextcloud: Arc::default(),
-            metrics: Metrics::new([backend()]).start(),
+            metrics: Metrics::new([backend()], Registry::default()).start(),
             spool: Spool::open(directory.path()).unwrap(),
             directory,
             limits: Limits::default(),
