@@ -16,17 +16,20 @@ use actors::{
     spool::SpoolError,
     supervisor::Supervisor,
 };
+use prometheus_client::registry::Registry;
 use tokio::{
     sync::Semaphore,
+    task::JoinSet,
     time::{interval, sleep},
 };
 
 use crate::{
     capacity,
     config::Config,
-    http::{BindError, Doorway, Http},
+    http::{BindError, Doorway, Http, Traffic},
     nextcloud::SetupError,
     sites::Sites,
+    usage::Usage,
 };
 
 /// How often the actors are looked after.
@@ -51,6 +54,8 @@ pub struct App {
     supervisor: Addr<Supervisor>,
     metrics: Addr<Metrics>,
     http: Http,
+    /// Looks at processes and disks.
+    _usage: JoinSet<()>,
 }
 
 impl App {
@@ -61,12 +66,16 @@ impl App {
     pub fn start(config: Arc<Config>, engine: Arc<dyn Engine>) -> Result<Self, StartupError> {
         let listed: Vec<BackendId> =
             config.backends.listed.iter().map(|backend| backend.id.clone()).collect();
-        let metrics = Metrics::new(listed.iter().cloned()).start();
+        let capacity = capacity::slots(&config);
+        let slots = Arc::new(Semaphore::new(capacity));
+        let mut registry = Registry::default();
+        let traffic = Traffic::register(&mut registry);
+        let usage = Usage::register(&mut registry, &config, Arc::clone(&slots), capacity);
+        let metrics = Metrics::new(listed.iter().cloned(), registry).start();
         let sites = Sites::open(&config)?;
         let mut backends = listed;
         backends.extend(sites.left_behind());
         let recipient = metrics.clone().recipient();
-        let slots = Arc::new(Semaphore::new(capacity::slots(&config)));
         let settings = Arc::clone(&config);
         let world_of = move |backend: &BackendId| {
             let (client, drawer) = sites.of(backend)?;
@@ -80,9 +89,9 @@ impl App {
             })
         };
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
-        let doorway = Doorway { config, supervisor: supervisor.clone(), metrics: metrics.clone() };
+        let doorway = Doorway { config, supervisor: supervisor.clone(), metrics: metrics.clone(), traffic };
         let http = Http::start(doorway)?;
-        Ok(Self { supervisor, metrics, http })
+        Ok(Self { supervisor, metrics, http, _usage: usage.watch() })
     }
 
     /// The addresses that are served.

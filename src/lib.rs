@@ -10,6 +10,7 @@
 //! - [`pipeline`]: the engine that records with real programs;
 //! - [`signature`]: the checksum that guards every door of the protocol;
 //! - [`demo`]: a small honest Nextcloud, a sample call, and a judge of its recordings;
+//! - `usage`: what the server and its programs take of the machine, for the metrics;
 //! - [`logging`] and [`tls`]: what is set up once.
 
 pub mod app;
@@ -24,3 +25,4 @@ pub mod pipeline;
 pub mod signature;
 mod sites;
 pub mod tls;
+mod usage;
