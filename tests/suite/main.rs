@@ -6,6 +6,7 @@
 
 mod cli;
 mod crash;
+mod deploy;
 mod life;
 mod metrics;
 mod network;
