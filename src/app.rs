@@ -55,7 +55,7 @@ pub struct App {
     metrics: Addr<Metrics>,
     http: Http,
     /// Looks at processes and disks.
-    _usage: JoinSet<()>,
+    _watch: JoinSet<()>,
 }
 
 impl App {
@@ -90,8 +90,10 @@ impl App {
         };
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
         let doorway = Doorway { config, supervisor: supervisor.clone(), metrics: metrics.clone(), traffic };
+        // The spools exist now, so that the first scrape finds their disks.
+        let watch = usage.watch();
         let http = Http::start(doorway)?;
-        Ok(Self { supervisor, metrics, http, _usage: usage.watch() })
+        Ok(Self { supervisor, metrics, http, _watch: watch })
     }
 
     /// The addresses that are served.

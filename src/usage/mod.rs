@@ -37,7 +37,7 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Registers everything, and looks for a first time. `slots` has `capacity` permits when nothing is recorded.
+    /// Registers everything. `slots` has `capacity` permits when nothing is recorded.
     pub(crate) fn register(
         registry: &mut Registry,
         config: &Config,
@@ -49,10 +49,7 @@ impl Usage {
         let disks = Disks::register(registry, config);
         registry.register_collector(Box::new(Load::new(slots, capacity, disks.load())));
         registry.register_collector(Box::new(CpuTime));
-        let mut usage =
-            Self { process: Process::register(registry), programs: Programs::register(registry), disks };
-        usage.look();
-        usage
+        Self { process: Process::register(registry), programs: Programs::register(registry), disks }
     }
 
     fn look(&mut self) {
@@ -61,8 +58,9 @@ impl Usage {
         self.disks.look();
     }
 
-    /// Looks again and again, as long as what is returned here is kept.
+    /// Looks at once, and then again and again as long as what is returned here is kept.
     pub(crate) fn watch(mut self) -> JoinSet<()> {
+        self.look();
         let mut watch = JoinSet::new();
         watch.spawn(async move {
             loop {

@@ -186,6 +186,10 @@ async fn the_process_and_the_load_are_shown() {
     let setup = Setup { recording: "engine = \"synthetic\"\nmax_concurrent = 2", ..Setup::default() };
     let scene = Scene::start(SERVER, setup).await;
     assert_eq!(scene.server.value("recording_load_ratio{resource=\"slots\"}").await, Some(0.0));
+    let text = scene.server.metrics().await;
+    let free =
+        text.lines().find_map(|line| line.strip_prefix("recording_spool_free_bytes{directory=\"/")).unwrap();
+    assert!(free.rsplit(' ').next().unwrap().parse::<f64>().unwrap() > 0.0, "{free}");
     scene.press_record(Kind::Video).await;
     assert_eq!(scene.server.value("recording_load_ratio{resource=\"slots\"}").await, Some(0.5));
     let value = async |series| scene.server.value(series).await.unwrap();
@@ -210,6 +214,8 @@ async fn the_states_are_those_of_the_journal_also_after_a_kill() {
     assert_eq!(scene.server.value(&state("waiting")).await, Some(1.0));
     let oldest = "recording_upload_oldest_timestamp_seconds{backend=\"cloud\"}";
     let waits_since = scene.server.value(oldest).await.unwrap();
+    let held = scene.server.value("recording_spool_bytes{backend=\"cloud\"}").await.unwrap();
+    assert!(held > 4096.0, "{held}");
 
     scene.cloud.delete_room(ROOM);
     scene.restart().await;

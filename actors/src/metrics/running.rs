@@ -112,7 +112,7 @@ impl RunningOnes {
         }
     }
 
-    fn show_speed(&self) {
+    fn show_speed(&mut self) {
         self.speed.set(self.said.values().filter_map(|said| said.speed).min_by(f64::total_cmp));
     }
 }

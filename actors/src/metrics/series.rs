@@ -103,14 +103,18 @@ impl<K: Copy + PartialEq> Each<K, Gauge> {
 pub(super) struct Passing {
     family: Family<Labels, Real>,
     labels: Labels,
+    shown: Option<f64>,
 }
 
 impl Passing {
     pub(super) fn new(family: &Family<Labels, Real>, backend: &BackendId) -> Self {
-        Self { family: family.clone(), labels: labels(backend) }
+        Self { family: family.clone(), labels: labels(backend), shown: None }
     }
 
-    pub(super) fn set(&self, value: Option<f64>) {
+    pub(super) fn set(&mut self, value: Option<f64>) {
+        if std::mem::replace(&mut self.shown, value) == value {
+            return;
+        }
         if let Some(value) = value {
             self.family.get_or_create(&self.labels).set(value);
         } else {

@@ -200,7 +200,7 @@ impl Standings {
         }
     }
 
-    fn show_oldest(&self) {
+    fn show_oldest(&mut self) {
         let first = |of: &BTreeSet<(Timestamp, RecordingId)>| of.first().map(|(since, _)| seconds(*since));
         self.oldest.set(first(&self.live));
         self.oldest_upload.set(first(&self.waiting));

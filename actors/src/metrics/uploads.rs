@@ -116,7 +116,7 @@ impl Uploads {
     }
 
     /// A try is over.
-    pub(super) fn tried(&self, outcome: Outcome, took: Duration, bytes: u64) {
+    pub(super) fn tried(&mut self, outcome: Outcome, took: Duration, bytes: u64) {
         self.attempts.count(outcome);
         if outcome == Outcome::Stored {
             self.bytes.inc_by(bytes);
