@@ -33,7 +33,7 @@ pub use standings::{Standing, State};
 pub use uploads::Outcome;
 
 /// With more backends than these, only those that have news get all their series: about 90 each.
-const FULLY_SHOWN: usize = 100;
+const FULLY_SHOWN: usize = 25;
 
 /// Owns the registry.
 pub struct Metrics {
@@ -101,8 +101,6 @@ pub enum News {
     RecorderBegins {
         /// What it found in the spool: these recordings are there, and no others.
         recordings: Vec<(RecordingId, Standing)>,
-        /// How long its recordings may be.
-        max_length: Option<Duration>,
     },
     /// A recorder broke off and was made again.
     RecorderRestarted,
@@ -126,7 +124,11 @@ impl Handler<Reported> for Metrics {
     type Result = ();
 
     fn handle(&mut self, Reported { backend, news }: Reported, _: &mut Context<Self>) {
-        self.board(backend).hear(news);
+        // Each backend has a recorder that begins; most find nothing.
+        let is_empty = matches!(&news, News::RecorderBegins { recordings } if recordings.is_empty());
+        if !is_empty || self.boards.contains_key(&backend) {
+            self.board(backend).hear(news);
+        }
     }
 }
 

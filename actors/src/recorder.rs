@@ -155,10 +155,8 @@ impl Recorder {
             log::error!(backend:% = self.backend, reason; "unreadable entry in the spool, it is left alone");
         }
         let standing = |entry: &Entry| Some((entry.recording.id, Standing::of(&entry.recording)?));
-        self.report(News::RecorderBegins {
-            recordings: contents.entries.iter().filter_map(standing).collect(),
-            max_length: self.world.limits.length,
-        });
+        let recordings = contents.entries.iter().filter_map(standing).collect();
+        self.report(News::RecorderBegins { recordings });
         for Entry { recording, media, touched_at } in contents.entries {
             let id = recording.id;
             let number = self.next_number();

@@ -1,6 +1,12 @@
 //! What is left for more recordings: places, and room on the disks.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, sync::atomic::AtomicU64};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use prometheus_client::{
     collector::Collector,
@@ -19,6 +25,15 @@ type Real = Gauge<f64, AtomicU64>;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Directory {
     directory: String,
+}
+
+/// How long a recording may be; no series where that is not limited.
+pub(super) fn register_max_length(registry: &mut Registry, limit: Option<Duration>) {
+    let Some(limit) = limit else { return };
+    let gauge = Real::default();
+    gauge.set(limit.as_secs_f64());
+    let help = "How long a recording may be";
+    registry.register_with_unit("recording_recordings_max_length", help, Unit::Seconds, gauge);
 }
 
 /// How much of each resource is in use, from 0 to 1: for autoscalers. The places are counted when somebody scrapes.

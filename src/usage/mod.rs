@@ -46,6 +46,7 @@ impl Usage {
     ) -> Self {
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         registry.register("recording_build", "The version of this server", Info::new(version.to_vec()));
+        capacity::register_max_length(registry, config.limits.max_length);
         let disks = Disks::register(registry, config);
         registry.register_collector(Box::new(Load::new(slots, capacity, disks.load())));
         registry.register_collector(Box::new(CpuTime));

@@ -1,7 +1,5 @@
 //! All that is known of one backend.
 
-use std::time::Duration;
-
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
@@ -11,7 +9,7 @@ use super::{
     News,
     counts::{self, Counts},
     running::{self, RunningOnes},
-    series::{Each, Labels, Passing, Real, family, labels},
+    series::{Each, Labels, family, labels},
     standings::{self, Standings},
     uploads::{self, Uploads},
 };
@@ -29,7 +27,6 @@ pub(super) struct Families {
     rejected: Family<Labels, Counter>,
     recovered: Family<Labels, Counter>,
     delivered_late: Family<Labels, Counter>,
-    max_length: Family<Labels, Real>,
     spool_bytes: Family<Labels, Gauge>,
     restarts: Family<Labels, Counter>,
 }
@@ -59,12 +56,6 @@ impl Families {
                 "Recordings that were stored after a first round of upload tries that failed",
                 None,
             ),
-            max_length: family(
-                registry,
-                "recordings_max_length",
-                "How long a recording may be, where there is a limit",
-                Some(Unit::Seconds),
-            ),
             spool_bytes: family(registry, "spool", "Media in the spool", Some(Unit::Bytes)),
             restarts: family(
                 registry,
@@ -90,7 +81,6 @@ pub(super) struct Board {
     rejected: Each<Rejection, Counter>,
     recovered: Counter,
     delivered_late: Counter,
-    max_length: Passing,
     spool_bytes: Gauge,
     restarts: Counter,
 }
@@ -106,7 +96,6 @@ impl Board {
             rejected: Each::new(&families.rejected, backend, "reason", &Rejection::ALL, Rejection::name),
             recovered: families.recovered.get_or_create_owned(&labels),
             delivered_late: families.delivered_late.get_or_create_owned(&labels),
-            max_length: Passing::new(&families.max_length, backend),
             spool_bytes: families.spool_bytes.get_or_create_owned(&labels),
             restarts: families.restarts.get_or_create_owned(&labels),
         }
@@ -122,10 +111,9 @@ impl Board {
                     self.running.end(id);
                 }
             }
-            News::RecorderBegins { recordings, max_length } => {
+            News::RecorderBegins { recordings } => {
                 self.running.end_all();
                 self.standings.replace(recordings);
-                self.max_length.set(max_length.as_ref().map(Duration::as_secs_f64));
             }
             News::RecorderRestarted => _ = self.restarts.inc(),
             News::Spooled { bytes } => {

@@ -241,7 +241,7 @@ async fn the_oldest_is_shown_while_there_is_one() {
     let (older, younger) = (RecordingId::random(), RecordingId::random());
     let recordings =
         vec![(older, standing(State::Recording, 1000)), (younger, standing(State::Recording, 2000))];
-    scene.hear(News::RecorderBegins { recordings, max_length: None }).await;
+    scene.hear(News::RecorderBegins { recordings }).await;
     assert_eq!(scene.count("recordings_oldest_timestamp_seconds", "").await, "1000.0");
     scene.hear(News::Stands { id: older, standing: Some(standing(State::Uploading, 1000)) }).await;
     assert_eq!(scene.count("recordings_oldest_timestamp_seconds", "").await, "2000.0");
@@ -258,12 +258,10 @@ async fn a_recorder_that_begins_tells_all_anew() {
     scene.stands(kept, Some(State::Recording)).await;
     scene.hear(News::RecorderRestarted).await;
     let recordings = vec![(kept, standing(State::Salvaging, 100))];
-    let max_length = Some(Duration::from_hours(2));
-    scene.hear(News::RecorderBegins { recordings, max_length }).await;
+    scene.hear(News::RecorderBegins { recordings }).await;
     assert_eq!(scene.in_state(State::Recording).await, "0");
     assert_eq!(scene.in_state(State::Salvaging).await, "1");
     assert_eq!(scene.count("recorder_restarts_total", "").await, "1");
-    assert_eq!(scene.count("recordings_max_length_seconds", "").await, "7200.0");
 }
 
 #[actix_rt::test]
@@ -324,8 +322,12 @@ async fn a_backend_among_very_many_has_all_its_series_from_its_first_news() {
         text.lines().filter(|line| line.contains("backend=\"cloud7\"")).count()
     };
     assert_eq!(series().await, 5);
-    let news = News::Spooled { bytes: 0 };
-    metrics.send(Reported { backend: "cloud7".parse().unwrap(), news }).await.unwrap();
+    let hear = async |news| {
+        metrics.send(Reported { backend: "cloud7".parse().unwrap(), news }).await.unwrap();
+    };
+    hear(News::RecorderBegins { recordings: Vec::new() }).await;
+    assert_eq!(series().await, 5, "each backend has a recorder");
+    hear(News::Spooled { bytes: 0 }).await;
     assert!((50..100).contains(&series().await), "{}", series().await);
 }
 
