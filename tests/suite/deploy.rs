@@ -11,7 +11,7 @@ use talk_recorder::demo::{
     Kind,
     faults::{Door, Fault},
 };
-use testing::{Scene, Setup, promtool};
+use testing::{Scene, promtool, scene::ROOM};
 
 use crate::SERVER;
 
@@ -25,20 +25,18 @@ fn read(name: &str) -> String {
 
 /// The text of a server about which there is everything to tell: one recording stored, one waiting, one running.
 async fn full_text() -> String {
-    let recording = "engine = \"synthetic\"\nmax_length = \"2h\"";
-    let scene = Scene::start(SERVER, Setup { recording, ..Setup::default() }).await;
+    let mut scene = Scene::synthetic(SERVER).await;
     scene.press_record(Kind::Video).await;
     scene.until_started(15).await;
     scene.press_stop().await;
     scene.until_stored(1, 15).await;
-    scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 3]);
+    scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 100]);
     scene.press_record(Kind::Video).await;
-    scene.until("two starts", 15, |state| state.told(testing::scene::ROOM).len() == 3).await;
+    scene.until("two starts", 15, |state| state.told(ROOM).len() == 3).await;
     scene.press_stop().await;
-    let mut scene = scene;
     scene.server.wait_for_log(0, "upload failed, the file stays in the spool").await;
     scene.press_record(Kind::Video).await;
-    scene.until("three starts", 15, |state| state.told(testing::scene::ROOM).len() == 5).await;
+    scene.until("three starts", 15, |state| state.told(ROOM).len() == 5).await;
     scene.server.metrics().await
 }
 
@@ -72,6 +70,7 @@ fn strings(value: &Value, found: &mut Vec<String>) {
 #[actix_rt::test]
 async fn rules_dashboard_and_page_name_what_the_server_tells() {
     let text = full_text().await;
+    assert_eq!(promtool::says_of_metrics(&text), (true, String::new()), "{text}");
     let (samples, families) = (samples(&text), families(&text));
 
     let rules = read("deploy/prometheus/alerts.yml");

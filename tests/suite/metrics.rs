@@ -203,7 +203,7 @@ async fn the_process_and_the_load_are_shown() {
 #[actix_rt::test]
 async fn the_states_are_those_of_the_journal_also_after_a_kill() {
     let mut scene = Scene::synthetic(SERVER).await;
-    scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 3]);
+    scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 100]);
     scene.press_record(Kind::Video).await;
     scene.until_started(15).await;
     let state = |state: &str| format!("recording_recordings_state{{backend=\"cloud\",state=\"{state}\"}}");
@@ -218,6 +218,7 @@ async fn the_states_are_those_of_the_journal_also_after_a_kill() {
     assert!(held > 4096.0, "{held}");
 
     scene.cloud.delete_room(ROOM);
+    scene.cloud.faults().clear();
     scene.restart().await;
     scene.server.wait_for_log(0, "parked: the file stays in the spool").await;
     assert_eq!(scene.server.value(&state("waiting")).await, Some(0.0));

@@ -139,7 +139,7 @@ async fn a_failed_upload_raises_its_alert_and_what_is_counted_survives_a_restart
     let prometheus = Prometheus::scraping(&scene);
     prometheus.until("recording_recordings_uploads_failed_total", "0").await;
     let firing = "count(ALERTS{alertname=\"RecordingUploadFailed\",alertstate=\"firing\"})";
-    scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 3]);
+    scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 100]);
     scene.press_record(Kind::Video).await;
     scene.until_started(15).await;
     scene.press_stop().await;
@@ -151,6 +151,7 @@ async fn a_failed_upload_raises_its_alert_and_what_is_counted_survives_a_restart
     assert_eq!(alerts[0]["annotations"]["summary"], "A recording of cloud could not be uploaded at once");
 
     scene.restart().await;
+    scene.cloud.faults().clear();
     prometheus.follow(&scene);
     scene.until_stored(1, 15).await;
     prometheus.until("recording_recordings_total", "0").await;

@@ -1,7 +1,11 @@
 //! The five families that dashboards know, and what else is told of recordings that were started in this life of the
 //! server: how they ended, and how long they took to begin.
 
-use std::{collections::HashMap, sync::atomic::AtomicU64};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    mem::replace,
+    sync::atomic::AtomicU64,
+};
 
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -125,8 +129,8 @@ impl Counts {
 
     /// A start was accepted.
     pub(super) fn start(&mut self, id: RecordingId) {
-        let current = Current { since: Instant::now(), failed: false, ended: false };
-        if self.recordings.insert(id, current).is_none() {
+        if let Entry::Vacant(vacant) = self.recordings.entry(id) {
+            vacant.insert(Current { since: Instant::now(), failed: false, ended: false });
             self.total.inc();
             self.current.inc();
         }
@@ -137,17 +141,22 @@ impl Counts {
         let Some(current) = self.recordings.get_mut(&id) else { return };
         match report {
             Report::Rolling => self.start_duration.observe(current.since.elapsed().as_secs_f64()),
-            Report::Failed if !std::mem::replace(&mut current.failed, true) => _ = self.failed.inc(),
-            Report::Ended(why) if !std::mem::replace(&mut current.ended, true) => {
-                self.ended.count(why);
-            }
+            Report::Failed if !replace(&mut current.failed, true) => _ = self.failed.inc(),
+            Report::Ended(why) if !replace(&mut current.ended, true) => self.ended.count(why),
             Report::UploadFailed => _ = self.uploads_failed.inc(),
             Report::Finished { seconds } => {
                 self.recordings.remove(&id);
                 self.current.dec();
                 self.duration.inc_by(seconds);
             }
-            _ => {}
+            Report::Failed
+            | Report::Ended(_)
+            | Report::Started
+            | Report::Rejected(_)
+            | Report::Recovered
+            | Report::DeliveredLate
+            | Report::Sign { .. }
+            | Report::Encoding { .. } => {}
         }
     }
 }

@@ -125,8 +125,14 @@ async fn a_finished_one_stays_finished() {
 
 #[actix_rt::test]
 async fn a_report_that_comes_again_counts_once() {
-    let reports =
-        [Report::Started, Report::Failed, Report::Failed, Report::Finished { seconds: 0.0 }, Report::Failed];
+    let reports = [
+        Report::Started,
+        Report::Failed,
+        Report::Started,
+        Report::Failed,
+        Report::Finished { seconds: 0.0 },
+        Report::Failed,
+    ];
     assert_eq!(values_after(&reports).await, ["0", "1", "1", "0", "0.0"]);
 }
 
