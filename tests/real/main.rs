@@ -12,6 +12,7 @@ mod death;
 mod join;
 mod quality;
 mod stage;
+mod usage;
 
 /// The server's program.
 const SERVER: &str = env!("CARGO_BIN_EXE_talk-recorder");
