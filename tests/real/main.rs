@@ -12,6 +12,7 @@ mod death;
 mod join;
 mod quality;
 mod stage;
+mod usage;
 mod watch;
 
 /// The server's program.

@@ -3,6 +3,7 @@
 //! - [`scene`]: a built server, a demo cloud and a directory for both, ready to record;
 //! - [`server`]: the built server as a process that can be asked, stopped, killed and started again;
 //! - [`tls`]: a door with a certificate in front of a cloud;
+//! - [`promtool`]: what Prometheus' own tool says;
 //! - [`usage`]: what the processes of a server cost, by kind;
 //! - [`processes`]: what a server started, and whether it is gone.
 //!
@@ -12,6 +13,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 pub mod processes;
+pub mod promtool;
 pub mod scene;
 pub mod server;
 pub mod tls;
