@@ -42,8 +42,6 @@ const GRACE_OF_INPUTS: Duration = Duration::from_secs(5);
 /// What a page draws is on the screen, and in the next frame that is taken of it, about so many seconds later. Sound
 /// needs no such time.
 const SCREEN_LAG: &str = "-itsoffset -0.020";
-/// Extensions of files that ffmpeg can only write whole, or in fragments.
-const FRAGMENTED: [&str; 2] = ["mp4", "m4a"];
 /// How ffmpeg exits when it was asked to.
 const ASKED_TO_END: [i32; 2] = [0, 255];
 
@@ -198,7 +196,7 @@ pub(super) fn media(ffmpeg: &Ffmpeg, kind: Kind, directory: &Path) -> PathBuf {
 
 /// Whether a file is in fragments even when it is sealed: an MP4 that a crash cannot spoil is.
 pub(super) fn writes_fragments(media: &Path) -> bool {
-    media.extension().is_some_and(|extension| FRAGMENTED.iter().any(|known| extension == *known))
+    media.extension().is_some_and(|extension| extension == "mp4")
 }
 
 fn extension(ffmpeg: &Ffmpeg, kind: Kind) -> &str {
@@ -243,9 +241,7 @@ fn container_options(extension: &str) -> &'static str {
         ".webm" | ".mkv" | ".mka" => "-flush_packets 1 -cluster_time_limit 1000",
         ".ogg" => "-flush_packets 1 -page_duration 500000",
         // ffmpeg 5.1 would repeat frames until there are a thousand a second.
-        ".mp4" | ".m4a" => {
-            "-flush_packets 1 -fps_mode vfr -movflags +frag_keyframe+empty_moov -frag_duration 1000000"
-        }
+        ".mp4" => "-flush_packets 1 -fps_mode vfr -movflags +frag_keyframe+empty_moov -frag_duration 1000000",
         _ => "-flush_packets 1",
     }
 }

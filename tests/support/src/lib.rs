@@ -4,6 +4,7 @@
 //! - [`server`]: the built server as a process that can be asked, stopped, killed and started again;
 //! - [`tls`]: a door with a certificate in front of a cloud;
 //! - [`usage`]: what the processes of a server cost, by kind;
+//! - [`disk`]: a disk that is soon full;
 //! - [`processes`]: what a server started, and whether it is gone.
 //!
 //! Everything that a scene starts can be told from other processes. When the scene is over, a process that still
@@ -11,6 +12,7 @@
 
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+pub mod disk;
 pub mod processes;
 pub mod scene;
 pub mod server;

@@ -14,12 +14,18 @@ use talk_recorder::{
 };
 use tempfile::TempDir;
 
-use crate::Server;
+use crate::{Server, disk::SmallDisk};
 
 /// The room of every scene.
 pub const ROOM: &str = "abcd1234";
 /// Whom it belongs to.
 pub const OWNER: &str = "alice";
+/// Rooms whose calls have nothing to show, or to say.
+pub const STILL: &str = "still";
+/// The picture is black.
+pub const BLACK: &str = "black";
+/// The sound is silence.
+pub const SILENT: &str = "silent";
 /// The recording secret of every scene.
 pub const SECRET: &str = "open sesame";
 const INTERNAL: &str = "internal secret";
@@ -33,6 +39,8 @@ pub struct Setup {
     pub backend: &'static str,
     /// Whole sections.
     pub more: &'static str,
+    /// The size in MiB of the disk that the spool lies on, where it is a small one of its own.
+    pub spool_mib: Option<u32>,
     /// What the server takes for the internal secret, where it is not the right one.
     pub internal_secret: Option<&'static str>,
 }
@@ -43,6 +51,8 @@ pub struct Scene {
     pub server: Server,
     /// Its Nextcloud.
     pub cloud: Cloud,
+    /// Goes before the directory that it is mounted in.
+    _disk: Option<SmallDisk>,
     directory: TempDir,
 }
 
@@ -62,12 +72,15 @@ impl Scene {
         let cloud = Cloud::start(Settings {
             recording_secret: SecretString::from(SECRET),
             internal_secret: SecretString::from(INTERNAL),
-            rooms: vec![(ROOM.to_owned(), OWNER.to_owned()), ("efgh5678".to_owned(), "bob".to_owned())],
+            rooms: [(ROOM, OWNER), ("efgh5678", "bob"), (STILL, OWNER), (BLACK, OWNER), (SILENT, OWNER)]
+                .map(|(room, owner)| (room.to_owned(), owner.to_owned()))
+                .to_vec(),
             files: directory.path().join("files"),
         })
         .expect("the demo cloud starts");
         let config = directory.path().join("config.toml");
         let spool = directory.path().join("spool");
+        let disk = setup.spool_mib.map(|mib| SmallDisk::mount(&spool, mib));
         let text = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n\
              [backend]\nbackends = [\"cloud\"]\ndirectory = \"{}\"\n{}\n\
@@ -84,7 +97,7 @@ impl Scene {
         fs::write(&config, text).expect("the configuration is written");
         let server = Server::start(binary, &config).await;
         cloud.use_recorder(server.url());
-        Self { server, cloud, directory }
+        Self { server, cloud, _disk: disk, directory }
     }
 
     /// The directory of the scene.
