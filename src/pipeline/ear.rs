@@ -7,13 +7,15 @@ use std::{io, path::PathBuf, time::Duration};
 use tokio::{
     io::AsyncReadExt,
     net::UnixStream,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 
 /// A sound server that sends nothing for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Fragments of the sound have 50 ms.
-const BUFFER: usize = 16 << 10;
+/// What comes meanwhile is read at once: fragments of the sound have 20 ms, and each reading costs.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Takes more than comes within a pause, 48 kB.
+const BUFFER: usize = 128 << 10;
 
 /// Listens to one sound server.
 #[derive(Debug)]
@@ -43,17 +45,15 @@ impl Ear {
     /// Listens until a moment; says what was heard until then.
     pub(super) async fn listen(&mut self, until: Instant) -> Heard {
         let mut heard = Heard::Nothing;
-        while let Ok(samples) = timeout_at(until, self.samples()).await {
-            match samples {
-                Ok(samples) if samples.iter().any(|byte| *byte != 0) => heard = Heard::Sound,
-                Ok(_) if heard == Heard::Nothing => heard = Heard::Silence,
-                Ok(_) => {}
-                Err(_) => {
-                    // Whoever waits for the sound server's end will learn of it.
-                    self.stream = None;
-                    tokio::time::sleep_until(until).await;
-                }
+        while Instant::now() < until {
+            match timeout_at(until, self.samples()).await {
+                Ok(Ok(samples)) if samples.iter().any(|byte| *byte != 0) => heard = Heard::Sound,
+                Ok(Ok(_)) if heard == Heard::Nothing => heard = Heard::Silence,
+                Ok(Ok(_)) | Err(_) => {}
+                // Whoever waits for the sound server's end will learn of it.
+                Ok(Err(_)) => self.stream = None,
             }
+            sleep_until(until.min(Instant::now() + PAUSE)).await;
         }
         heard
     }
@@ -85,9 +85,10 @@ mod tests {
     async fn silence_sound_and_nothing_are_told_apart() {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("ear");
-        let server = UnixListener::bind(&socket).unwrap();
-        let mut ear = Ear::new(socket);
+        let mut ear = Ear::new(socket.clone());
         let soon = || Instant::now() + Duration::from_millis(50);
+        assert_eq!(ear.listen(soon()).await, Heard::Nothing, "nobody is there");
+        let server = UnixListener::bind(&socket).unwrap();
         assert_eq!(ear.listen(soon()).await, Heard::Nothing);
         let (mut sound, _) = server.accept().unwrap();
         sound.write_all(&[0; 64]).unwrap();

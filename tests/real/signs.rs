@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use talk_recorder::demo::{Kind, state::NoticeKind};
 use testing::{
+    Scene,
     processes::displays,
     scene::{BLACK, SILENT, STILL},
 };
-use tokio::time::sleep;
+use tokio::{join, time::sleep};
 
 use crate::stage::{Browser, CHROMIUM, FIREFOX, START, nothing_is_left, seekable, with};
 
@@ -19,12 +20,10 @@ const SIGNS: [&str; 3] = [
 ];
 
 /// Records in a room, and expects this warning and no other.
-async fn warns(browser: Browser, room: &str, sign: &str) {
-    let locks = displays();
+async fn warns(browser: Browser, room: &str, sign: &str) -> Scene {
     let scene = with(browser, WARN_SOON).await;
     scene.cloud.press_record(room, Kind::Video).await.unwrap();
-    let started = |state: &talk_recorder::demo::state::State| state.told(room) == [NoticeKind::Started(1)];
-    scene.until("started", START, started).await;
+    scene.until("started", START, |state| state.told(room) == [NoticeKind::Started(1)]).await;
     sleep(Duration::from_secs(9)).await;
     let log = scene.server.log();
     for possible in SIGNS {
@@ -32,23 +31,20 @@ async fn warns(browser: Browser, room: &str, sign: &str) {
     }
     scene.cloud.press_stop(room).await.unwrap();
     seekable(&scene.until_stored(1, 30).await).await;
-    nothing_is_left(&scene, &locks).await;
     assert_eq!(scene.server.count("failed_total").await, 0.0);
+    scene
 }
 
+/// Side by side, since most of it is waiting.
 #[actix_rt::test]
-async fn a_picture_that_stands_still_is_a_warning() {
-    warns(FIREFOX, STILL, SIGNS[0]).await;
-}
-
-#[actix_rt::test]
-async fn a_black_picture_is_a_warning() {
-    warns(CHROMIUM, BLACK, SIGNS[1]).await;
-}
-
-#[actix_rt::test]
-async fn silence_is_a_warning() {
-    warns(FIREFOX, SILENT, SIGNS[2]).await;
+async fn a_recording_of_nothing_is_a_warning() {
+    let [still, black, silent] = SIGNS;
+    let locks = displays();
+    let scenes =
+        join!(warns(FIREFOX, STILL, still), warns(CHROMIUM, BLACK, black), warns(FIREFOX, SILENT, silent));
+    for scene in <[Scene; 3]>::from(scenes) {
+        nothing_is_left(&scene, &locks).await;
+    }
 }
 
 #[actix_rt::test]
@@ -56,10 +52,8 @@ async fn silence_ends_a_recording_where_the_operator_wants_that() {
     let locks = displays();
     let scene = with(CHROMIUM, "[limits]\nwarn_after = \"5s\"\nend_when = [\"silent\"]").await;
     scene.cloud.press_record(SILENT, Kind::Video).await.unwrap();
-    let stopped = |state: &talk_recorder::demo::state::State| {
-        state.told(SILENT) == [NoticeKind::Started(1), NoticeKind::Stopped]
-    };
-    scene.until("stopped", START, stopped).await;
+    let ended = [NoticeKind::Started(1), NoticeKind::Stopped];
+    scene.until("stopped", START, |state| state.told(SILENT) == ended).await;
     let seconds = seekable(&scene.until_stored(1, 30).await).await;
     assert!((4.0..12.0).contains(&seconds), "{seconds} seconds");
     let log = scene.server.log();
