@@ -205,18 +205,8 @@ impl Program {
 
     /// Asks it to end, and kills its group when it has ended or after `grace`. Says how it ended, if it did by itself.
     pub(super) async fn stop(&mut self, signal: Signal, grace: Duration) -> Option<ExitStatus> {
-        self.stop_unless_busy(signal, grace, || ()).await
-    }
-
-    /// The same, but `grace` begins anew whenever what `work` returns has changed.
-    pub(super) async fn stop_unless_busy<W: PartialEq>(
-        &mut self,
-        signal: Signal,
-        grace: Duration,
-        work: impl Fn() -> W,
-    ) -> Option<ExitStatus> {
         self.ask(signal);
-        let status = self.wait_while_busy(grace, work).await;
+        let status = self.wait_while_busy(grace, || ()).await;
         self.finish(status, grace).await
     }
 

@@ -32,17 +32,32 @@ const PATIENCE_WITH_SEALING: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 /// # Errors
 /// When the base cannot be read or locked.
 pub(super) fn sweep(base: &Path) -> io::Result<()> {
+    let locked = lock_base(base)?;
+    let unfinished = all_abandoned(base)?;
+    // Nobody else who uses the base shall have to wait for an encoder.
+    drop(locked);
+    for (name, directory) in &unfinished {
+        wait_for_sealing(name, directory);
+    }
     let _base = lock_base(base)?;
+    for (name, directory) in &all_abandoned(base)? {
+        let ended = end_marked(name, directory);
+        remove(directory);
+        log::info!(directory:% = directory.display(), processes = ended; "removed what a recording had left behind");
+    }
+    Ok(())
+}
+
+/// The directories that belong to nobody any more, with their names.
+fn all_abandoned(base: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut all = Vec::new();
     for entry in fs::read_dir(base)? {
         let directory = entry?.path();
         if let Some(name) = abandoned(&directory) {
-            wait_for_sealing(&name, &directory);
-            let ended = end_marked(&name, &directory);
-            remove(&directory);
-            log::info!(directory:% = directory.display(), processes = ended; "removed what a recording had left behind");
+            all.push((name, directory));
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 /// The name of a directory that has the name of a recording's and is locked by nobody.
@@ -77,7 +92,7 @@ fn wait_for_sealing(id: &str, directory: &Path) {
 /// The processes of a recording: their directories in `/proc`, and a handle of each.
 fn marked(id: &str, directory: &Path) -> Vec<(PathBuf, OwnedFd)> {
     let mark = format!("{MARK}={id}");
-    let argument = format!("{}/", directory.display());
+    let argument = format!("={}/", directory.display());
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
     };
