@@ -11,7 +11,7 @@ TEST_PACKAGES := $(PACKAGES) prometheus gcc libc6-dev
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: demo
 demo: deps ## record a sample call for real, and show what came out
@@ -31,9 +31,22 @@ test: test-deps ## all tests; the last suite records with real browsers
 	cargo test --test suite -- --test-threads=8
 	cargo test --test real -- --test-threads=1
 
+.PHONY: churn
+churn: cc-deps ## a million synthetic recordings over 1,000 backends through the real actors, twice, each of them counted
+	cargo run --release -- churn --recordings 1000000 --laps 2
+
 .PHONY: bench
 bench: test-deps ## what a recording costs on this machine, beside the reference's encoder settings
 	cargo bench --bench cost
+
+.PHONY: bench-http
+bench-http: test-deps ## what the server's own doors cost, asked by wrk
+	@$(call install,wrk,wrk)
+	cargo bench --bench http
+
+.PHONY: bench-upload
+bench-upload: cc-deps ## what an upload costs; GIB=10 is its size
+	cargo bench --bench upload -- --gib $(or $(GIB),10)
 
 .PHONY: fmt
 fmt: ## format the code

@@ -7,25 +7,26 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use actix::{Actor, Addr};
+use actix::{Actor, Addr, Recipient};
 use actors::{
     ids::BackendId,
-    metrics::Metrics,
+    metrics::{Format, Metrics, Scrape},
     ports::Engine,
     recorder::{Census, Drain, RecordingState, Running, World},
     spool::SpoolError,
-    supervisor::Supervisor,
+    supervisor::{Ping, Supervisor},
 };
 use tokio::{
     sync::Semaphore,
-    time::{interval, sleep},
+    time::{sleep, timeout},
 };
 
 use crate::{
     capacity,
+    client::SetupError,
     config::Config,
+    control::Control,
     http::{BindError, Doorway, Http},
-    nextcloud::SetupError,
     sites::Sites,
 };
 
@@ -51,6 +52,8 @@ pub struct App {
     supervisor: Addr<Supervisor>,
     metrics: Addr<Metrics>,
     http: Http,
+    /// One a spool.
+    _controls: Vec<Control>,
 }
 
 impl App {
@@ -80,9 +83,11 @@ impl App {
             })
         };
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
+        let control = |spool| Control::listen(spool, supervisor.clone());
+        let controls = config.backends.directories().into_iter().filter_map(control).collect();
         let doorway = Doorway { config, supervisor: supervisor.clone(), metrics: metrics.clone() };
         let http = Http::start(doorway)?;
-        Ok(Self { supervisor, metrics, http })
+        Ok(Self { supervisor, metrics, http, _controls: controls })
     }
 
     /// The addresses that are served.
@@ -98,24 +103,13 @@ impl App {
     /// Refuses new recordings, stops the running ones or waits for them, and waits until they are delivered or have
     /// to wait for the next start, which then finds what is returned here.
     pub async fn drain(&self, running: Running) -> Vec<RecordingState> {
-        let draining = self.supervisor.send(Drain { running });
-        tokio::pin!(draining);
-        let mut reports = interval(Duration::from_secs(5));
-        reports.tick().await;
-        loop {
-            tokio::select! {
-                left = &mut draining => return left.unwrap_or_default(),
-                _ = reports.tick() => self.report_running().await,
-            }
-        }
+        self.supervisor.send(Drain { running }).await.unwrap_or_default()
     }
 
-    async fn report_running(&self) {
-        for state in self.census().await.into_iter().filter(|state| state.holds_shutdown_up) {
-            let recording = &state.recording;
-            log::info!(backend:% = state.backend, room:% = recording.order.room, recording:% = recording.id,
-                phase = recording.phase.name(); "shutdown waits for a recording");
-        }
+    /// Whether the actors that everybody needs work off their mailboxes.
+    pub async fn answers_within(&self, limit: Duration) -> bool {
+        let (supervisor, metrics) = (self.supervisor.clone().recipient(), self.metrics.clone().recipient());
+        answer_within(limit, &supervisor, &metrics).await
     }
 
     /// Returns when a part is gone that the server cannot do without.
@@ -137,5 +131,58 @@ impl App {
     /// Ends the service. What still runs is dropped, and taken up by the next start.
     pub async fn stop(self) {
         self.http.stop().await;
+    }
+}
+
+async fn answer_within(limit: Duration, supervisor: &Recipient<Ping>, metrics: &Recipient<Scrape>) -> bool {
+    let answers = async {
+        let scraped = metrics.send(Scrape { format: Format::Classic }).await;
+        supervisor.send(Ping).await.is_ok() && scraped.is_ok()
+    };
+    timeout(limit, answers).await.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fmt, future::pending};
+
+    use actix::{AsyncContext, Context, Handler, WrapFuture};
+
+    use super::*;
+
+    /// An actor that never comes to its mailbox.
+    struct Stuck;
+
+    impl Actor for Stuck {
+        type Context = Context<Self>;
+
+        fn started(&mut self, ctx: &mut Self::Context) {
+            ctx.wait(pending::<()>().into_actor(self));
+        }
+    }
+
+    impl Handler<Ping> for Stuck {
+        type Result = ();
+
+        fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+    }
+
+    impl Handler<Scrape> for Stuck {
+        type Result = Result<String, fmt::Error>;
+
+        fn handle(&mut self, _: Scrape, _: &mut Self::Context) -> Self::Result {
+            Ok(String::new())
+        }
+    }
+
+    #[actix_rt::test]
+    async fn a_stuck_supervisor_or_metrics_is_noticed() {
+        let limit = Duration::from_millis(200);
+        let supervisor = Supervisor::start_with(Vec::new(), Box::new(|_| None)).recipient();
+        let metrics = Metrics::new([]).start().recipient();
+        let stuck = Stuck.start();
+        assert!(answer_within(limit, &supervisor, &metrics).await);
+        assert!(!answer_within(limit, &stuck.clone().recipient(), &metrics).await);
+        assert!(!answer_within(limit, &supervisor, &stuck.recipient()).await);
     }
 }

@@ -6,6 +6,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -111,16 +112,17 @@ pub enum Cue {
     },
 }
 
-/// The line between an engine and its recorder.
+/// The line between an engine and its recorder. Whatever runs beside an engine gets a copy.
+#[derive(Clone)]
 pub struct Cues {
-    give: Box<dyn Fn(Cue) + Send + Sync>,
+    give: Arc<dyn Fn(Cue) + Send + Sync>,
     stop: watch::Receiver<bool>,
 }
 
 impl Cues {
     /// Cues that are given to `give` and obey `stop`, which becomes true once.
     pub fn new(give: impl Fn(Cue) + Send + Sync + 'static, stop: watch::Receiver<bool>) -> Self {
-        Self { give: Box::new(give), stop }
+        Self { give: Arc::new(give), stop }
     }
 
     /// Tells the recorder something.

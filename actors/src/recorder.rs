@@ -32,7 +32,7 @@ use crate::{
     ids::{BackendId, RecordingId, RoomToken},
     metrics::Reported,
     ports::{Backend, Engine},
-    recording::{Actor, EndReason, Event, Order, Phase, Recording},
+    recording::{Actor, EndReason, Event, Order, Recording},
     spool::{Contents, Drawer, Entry},
 };
 
@@ -178,15 +178,8 @@ impl Recorder {
         event: Event,
         ctx: &mut Context<Self>,
     ) -> Result<(), NotWaiting> {
-        let recording = &self.takes.get(&id).ok_or(NotWaiting)?.recording;
-        let waits = match recording.phase {
-            Phase::Parked { .. } => true,
-            Phase::Uploading => recording.rounds_failed > 0,
-            Phase::Starting | Phase::Recording | Phase::Stopping | Phase::Salvaging | Phase::Closed(_) => {
-                false
-            }
-        };
-        if !waits {
+        let waiting = self.takes.get(&id).is_some_and(|take| take.recording.is_waiting());
+        if !waiting {
             return Err(NotWaiting);
         }
         self.advance(id, event, ctx);

@@ -397,6 +397,18 @@ impl Recording {
         changed.then_some(step)
     }
 
+    /// Whether it is parked or waits for its next round of upload tries, so that an operator may have it retried or
+    /// discarded.
+    pub fn is_waiting(&self) -> bool {
+        match self.phase {
+            Phase::Parked { .. } => true,
+            Phase::Uploading => self.is_settled(),
+            Phase::Starting | Phase::Recording | Phase::Stopping | Phase::Salvaging | Phase::Closed(_) => {
+                false
+            }
+        }
+    }
+
     /// Whether the first round of upload tries is over, so that the recording no longer counts as current.
     fn is_settled(&self) -> bool {
         self.rounds_failed > 0

@@ -11,6 +11,7 @@
 //! - a save is whole or has not happened: temporary file, fsync, rename, fsync of the directory;
 //! - an entry that cannot be read is left alone and reported; it never stops the others;
 //! - in a removal the journal goes last, so that a crash in between leaves an entry that is removed again;
+//! - [`peek`](fn@peek) reads beside a running server and touches nothing;
 //! - a drawer has one writer: once its [`successor`](Drawer::successor) is there, the older one is refused, also
 //!   with a write that was on its way.
 //!
@@ -19,7 +20,7 @@
 use std::{
     collections::HashMap,
     fs::{self, DirBuilder, File},
-    io,
+    io::{self, Write},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -36,6 +37,10 @@ use crate::{
     ids::{BackendId, RecordingId},
     recording::Recording,
 };
+
+mod peek;
+
+pub use peek::{Glimpse, peek};
 
 const JOURNAL: &str = "recording.json";
 const MEDIA_STEM: &str = "media";
@@ -224,20 +229,30 @@ impl Drawer {
 
     fn write_journal(&self, recording: &Recording) -> Result<(), SpoolError> {
         let entry = self.entry(recording.id);
+        let at_entry = || SpoolError::at(&entry);
+        let mut file = match NamedTempFile::new_in(&entry) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_entry(&entry)?;
+                NamedTempFile::new_in(&entry)
+            }
+            file => file,
+        }
+        .map_err(at_entry())?;
+        // In one piece: a serialiser writes a few bytes at a time.
+        let text = serde_json::to_vec_pretty(recording).map_err(io::Error::from).map_err(at_entry())?;
+        file.write_all(&text).map_err(at_entry())?;
+        file.as_file().sync_all().map_err(at_entry())?;
+        file.persist(entry.join(JOURNAL)).map_err(|error| error.error).map_err(at_entry())?;
+        sync_directory(&entry)
+    }
+
+    fn make_entry(&self, entry: &Path) -> Result<(), SpoolError> {
         if !self.directory.exists() {
             make_directory(&self.directory)?;
             self.directory.parent().map_or(Ok(()), sync_directory)?;
         }
-        if !entry.exists() {
-            make_directory(&entry)?;
-            sync_directory(&self.directory)?;
-        }
-        let at_entry = || SpoolError::at(&entry);
-        let mut file = NamedTempFile::new_in(&entry).map_err(at_entry())?;
-        serde_json::to_writer_pretty(&mut file, recording).map_err(io::Error::from).map_err(at_entry())?;
-        file.as_file().sync_all().map_err(at_entry())?;
-        file.persist(entry.join(JOURNAL)).map_err(|error| error.error).map_err(at_entry())?;
-        sync_directory(&entry)
+        make_directory(entry)?;
+        sync_directory(&self.directory)
     }
 
     /// The media of a recording, made safe against a power cut. Empty files are no media.
@@ -255,14 +270,22 @@ impl Drawer {
         Ok((bytes > 0).then_some(Media { path, bytes }))
     }
 
-    /// How much room there is.
+    /// Bytes that this server may still write to the disk.
+    ///
+    /// # Errors
+    /// When the disk cannot be looked at.
+    pub fn free(&self) -> Result<u64, SpoolError> {
+        let spool = self.directory.parent().unwrap_or(&self.directory);
+        let disk = statvfs(spool).map_err(|error| SpoolError::at(spool)(error.into()))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    /// How much room there is. Looks at every entry.
     ///
     /// # Errors
     /// When the disk cannot be looked at.
     pub fn room(&self) -> Result<Room, SpoolError> {
-        let spool = self.directory.parent().unwrap_or(&self.directory);
-        let disk = statvfs(spool).map_err(|error| SpoolError::at(spool)(error.into()))?;
-        let mut room = Room { free: disk.f_bavail.saturating_mul(disk.f_frsize), ..Room::default() };
+        let mut room = Room { free: self.free()?, ..Room::default() };
         if !self.directory.exists() {
             return Ok(room);
         }
@@ -330,13 +353,7 @@ impl Drawer {
 
     fn read(&self, id: RecordingId) -> Result<Entry, SpoolError> {
         let path = self.entry(id).join(JOURNAL);
-        let text = fs::read(&path).map_err(SpoolError::at(&path))?;
-        let recording: Recording =
-            serde_json::from_slice(&text).map_err(io::Error::from).map_err(SpoolError::at(&path))?;
-        if recording.id != id {
-            let mismatch = io::Error::other("the journal names another recording");
-            return Err(SpoolError::at(&path)(mismatch));
-        }
+        let recording = peek::read(&self.entry(id), id).map_err(SpoolError::at(&path))?;
         let media = self.media(id)?;
         let touched = media.as_ref().map_or(&path, |media| &media.path);
         let modified =

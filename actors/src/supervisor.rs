@@ -213,5 +213,16 @@ impl Handler<Census> for Supervisor {
     }
 }
 
+/// Answered as long as the supervisor works off its mailbox, whatever the recorders are at.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Ping;
+
+impl Handler<Ping> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
+}
+
 #[cfg(test)]
 mod tests;

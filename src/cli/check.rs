@@ -7,10 +7,12 @@ use std::{
 
 use actix::System;
 use actors::ids::BackendId;
-use rustix::fs::{Access, access, statfs};
+use bytesize::ByteSize;
+use rustix::fs::{Access, access, statfs, statvfs};
 
 use super::environment;
 use crate::{
+    capacity,
     config::{BackendSettings, Config, EngineChoice},
     nextcloud::Nextcloud,
     pipeline::programs::{self, Requirement},
@@ -78,11 +80,15 @@ fn check_world(config: &Config, findings: &mut Findings) {
             check_program(&requirement, findings);
         }
     }
+    report_capacity(config);
     for backend in &config.backends.listed {
         check_backend(&backend.id, &backend.settings, findings);
     }
     if let Some(settings) = &config.backends.any {
         check_backend(&BackendId::allowall(), settings, findings);
+    }
+    for directory in config.backends.directories() {
+        check_spool(directory, config.reserve, findings);
     }
     if config.signaling.common.is_none() && config.signaling.servers.is_empty() {
         findings.bad(
@@ -108,12 +114,19 @@ fn check_backend(id: &BackendId, settings: &BackendSettings, findings: &mut Find
         Ok(_) => Findings::good(&what, "its HTTP client can be made"),
         Err(error) => findings.bad(&what, &error.to_string()),
     }
-    check_spool(&what, &settings.directory, findings);
 }
 
-/// The spool, or the place where it will be made, must be writable and outlive a reboot.
-fn check_spool(what: &str, directory: &Path, findings: &mut Findings) {
-    let what = format!("{what}, spool {}", directory.display());
+fn report_capacity(config: &Config) {
+    let source = match config.recording.max_concurrent {
+        Some(_) => "as [recording] max_concurrent says",
+        None => "as many as this machine is enough for; [recording] max_concurrent overrides it",
+    };
+    Findings::good("recordings at a time", &format!("{}, {source}", capacity::slots(config)));
+}
+
+/// The spool, or the place where it will be made, must be writable, have room and outlive a reboot.
+fn check_spool(directory: &Path, reserve: u64, findings: &mut Findings) {
+    let what = format!("spool {}", directory.display());
     let existing: PathBuf =
         directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/")).to_owned();
     if access(&existing, Access::WRITE_OK | Access::EXEC_OK).is_err() {
@@ -125,5 +138,18 @@ fn check_spool(what: &str, directory: &Path, findings: &mut Findings) {
             Findings::doubtful(&what, "lies in memory: recordings that wait there are lost at a reboot");
         }
         _ => Findings::good(&what, "writable"),
+    }
+    match statvfs(&existing) {
+        Ok(disk) => check_room(&what, disk.f_bavail.saturating_mul(disk.f_frsize), reserve, findings),
+        Err(error) => findings.bad(&what, &format!("its disk cannot be looked at: {error}")),
+    }
+}
+
+fn check_room(what: &str, free: u64, reserve: u64, findings: &mut Findings) {
+    let room = format!("{} free, {} are kept in reserve", ByteSize::b(free), ByteSize::b(reserve));
+    if free < reserve {
+        findings.bad(what, &format!("{room}: no recording would begin; make room, or lower [spool] reserve"));
+    } else {
+        Findings::good(what, &room);
     }
 }

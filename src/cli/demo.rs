@@ -32,6 +32,7 @@ use crate::{
     },
     logging,
     pipeline::Pipeline,
+    signaling::Watched,
     tls,
 };
 
@@ -130,6 +131,7 @@ impl Stage {
         config.backends.listed = vec![Backend { id: "demo".parse()?, urls, settings }];
         let config = Arc::new(config);
         let engine = Pipeline::in_directory(Arc::clone(&config), directory.path().join("run"))?;
+        let engine = Watched::new(engine, Arc::clone(&config))?;
         let app = App::start(config, Arc::new(engine))?;
         let address = app.addresses().first().context("no address is served")?;
         let url = format!("http://{address}");

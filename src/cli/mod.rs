@@ -1,8 +1,11 @@
 //! The command line.
 
 mod check;
+mod churn;
 mod demo;
+mod recordings;
 mod serve;
+mod shutdown;
 
 use std::{env, path::PathBuf, process::ExitCode};
 
@@ -28,8 +31,12 @@ enum Command {
     Serve,
     /// Load the configuration, look for the programs, and say everything that is wrong.
     Check,
+    /// List what waits in the spools and why; retry, export or discard it.
+    Recordings(recordings::Options),
     /// Record a sample call on this machine, for real, and show what came out.
     Demo(demo::Options),
+    /// Run many synthetic recordings through the real actors, and count every one.
+    Churn(churn::Options),
 }
 
 /// The environment, without variables that are no text: none of ours is.
@@ -47,6 +54,8 @@ pub fn run() -> ExitCode {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(cli.config.as_deref()),
         Command::Check => check::check(cli.config.as_deref()),
+        Command::Recordings(options) => recordings::recordings(cli.config.as_deref(), &options),
         Command::Demo(options) => demo::demo(&options),
+        Command::Churn(options) => churn::churn(&options),
     }
 }

@@ -1,32 +1,24 @@
 //! `talk-recorder serve`: the server, from its configuration to its last signal.
 //!
-//! The first SIGTERM or SIGINT lets running recordings end in order and be delivered, within a deadline. A second one, or the
-//! deadline, ends at once; what is then unfinished lies in the spool, and the next start takes it up.
+//! The first SIGTERM or SIGINT lets running recordings end in order and be delivered, within limits. A second one ends at
+//! once; what is then unfinished lies in the spool, and the next start takes it up.
 
-use std::{io, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{io, path::Path, process::ExitCode, sync::Arc};
 
 use actix::System;
-use actors::{
-    ports::Engine,
-    recorder::{RecordingState, Running},
-    synthetic::{Plan, Synthetic},
-};
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
-};
+use actors::{ports::Engine, recorder::Running, synthetic::Synthetic};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::environment;
+use super::{environment, shutdown};
 use crate::{
     app::App,
     config::{Config, EngineChoice},
     logging,
     pipeline::Pipeline,
+    service::{self, Service},
+    signaling::Watched,
     tls,
 };
-
-/// How long running recordings may take to be sealed and delivered after the first signal.
-const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(150);
 
 /// Serves until a signal ends it.
 pub(super) fn serve(path: Option<&Path>) -> ExitCode {
@@ -47,7 +39,7 @@ pub(super) fn serve(path: Option<&Path>) -> ExitCode {
     match System::new().block_on(run(Arc::new(loaded.config))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!("{error:#}");
+            log::error!("{error}");
             ExitCode::FAILURE
         }
     }
@@ -56,44 +48,57 @@ pub(super) fn serve(path: Option<&Path>) -> ExitCode {
 async fn run(config: Arc<Config>) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let engine = engine(&config)?;
-    let app = App::start(config, engine)?;
+    let app = App::start(Arc::clone(&config), engine)?;
     for address in app.addresses() {
         log::info!(address:%; "listening");
     }
+    let service = Service::of_environment();
+    service::ready();
     tokio::select! {
-        name = signals.next() => log::info!(signal = name; "shutting down, running recordings are ended and delivered"),
-        reason = app.breakdown() => anyhow::bail!("{reason}: restart the server, nothing is lost"),
-    }
-    tokio::select! {
-        drained = timeout(SHUTDOWN_DEADLINE, app.drain(Running::Stop)) => match drained {
-            Ok(left) => report_left(&left),
-            Err(_) => log::warn!(seconds = SHUTDOWN_DEADLINE.as_secs(); "deadline passed, the next start takes up what is unfinished"),
-        },
-        name = signals.next() => log::warn!(signal = name; "ending at once, the next start takes up what is unfinished"),
+        ended = serve_until_told(&app, &config, &service, &mut signals) => ended?,
+        never = service.keep_informed(&app) => match never {},
     }
     app.stop().await;
     log::info!("talk-recorder ends");
     Ok(())
 }
 
+async fn serve_until_told(
+    app: &App,
+    config: &Config,
+    service: &Service,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
+    let calls = match config.shutdown.calls {
+        Running::Stop => "stopped",
+        Running::Wait => "waited for",
+    };
+    tokio::select! {
+        name = signals.next() => log::info!(signal = name, running_recordings = calls; "shutting down"),
+        reason = app.breakdown() => anyhow::bail!("{reason}: restart the server, nothing is lost"),
+    }
+    tokio::select! {
+        () = shutdown::shut_down(app, config.shutdown, service) => {}
+        name = signals.next() => log::warn!(signal = name; "ending at once"),
+    }
+    shutdown::report_left(app).await;
+    Ok(())
+}
+
 /// The engine that the configuration chooses.
 fn engine(config: &Arc<Config>) -> anyhow::Result<Arc<dyn Engine>> {
     match config.recording.engine {
-        EngineChoice::Real => Ok(Arc::new(Pipeline::new(Arc::clone(config))?)),
+        EngineChoice::Real => {
+            let engine = Pipeline::new(Arc::clone(config))?;
+            Ok(Arc::new(Watched::new(engine, Arc::clone(config))?))
+        }
         EngineChoice::Synthetic => {
             log::warn!(
                 "[recording] engine = synthetic: nothing is recorded, the files that are uploaded are empty of any call"
             );
-            Ok(Arc::new(Synthetic::new(Plan::default())))
+            let engine = Synthetic::new(config.recording.synthetic);
+            Ok(Arc::new(Watched::new(engine, Arc::clone(config))?))
         }
-    }
-}
-
-fn report_left(left: &[RecordingState]) {
-    for state in left {
-        let recording = &state.recording;
-        log::warn!(backend:% = state.backend, room:% = recording.order.room, recording:% = recording.id,
-            phase = recording.phase.name(); "stays in the spool for the next start");
     }
 }
 

@@ -88,6 +88,7 @@ fn recording(section: &Section<'_>, report: &mut Report) -> Recording {
     let engine = section.read("engine", report, values::engine);
     Recording {
         engine: engine.unwrap_or(default.engine),
+        synthetic: section.read("synthetic", report, values::plan).unwrap_or(default.synthetic),
         browser: section.read("browser", report, values::browser),
         driver_path: section.read("driverpath", report, values::path),
         browser_path: section.read("browserpath", report, values::path),

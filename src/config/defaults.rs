@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use actors::recorder::Running;
+use actors::{recorder::Running, synthetic::Plan};
 use ipnet::IpNet;
 use log::LevelFilter;
 use secrecy::SecretString;
@@ -71,6 +71,7 @@ impl Default for Recording {
     fn default() -> Self {
         Self {
             engine: EngineChoice::Real,
+            synthetic: Plan::default(),
             browser: None,
             driver_path: None,
             browser_path: None,

@@ -47,7 +47,7 @@ pub(super) const FIXED: &[(&str, &[&str])] = &[
             "extensionvideo",
         ],
     ),
-    ("recording", &["engine", "browser", "driverpath", "browserpath", "max_concurrent"]),
+    ("recording", &["engine", "synthetic", "browser", "driverpath", "browserpath", "max_concurrent"]),
     ("upload", &["max_concurrent", "give_up_after"]),
     (
         "limits",

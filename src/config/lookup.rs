@@ -1,5 +1,7 @@
 //! Which backend a request or a spool directory belongs to.
 
+use std::{collections::BTreeSet, path::Path};
+
 use actors::ids::BackendId;
 
 use super::{BackendSettings, Backends, addresses};
@@ -37,6 +39,12 @@ impl Backends {
         }
         let any = self.any.as_ref()?;
         addresses::base_url(id.as_str()).map(|_| any)
+    }
+
+    /// Every spool directory, each once.
+    pub fn directories(&self) -> BTreeSet<&Path> {
+        let listed = self.listed.iter().map(|backend| &backend.settings);
+        listed.chain(&self.any).map(|settings| settings.directory.as_path()).collect()
     }
 }
 

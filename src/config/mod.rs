@@ -31,7 +31,7 @@ mod values;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use actors::{ids::BackendId, recorder::Running, recording::Sign};
+use actors::{ids::BackendId, recorder::Running, recording::Sign, synthetic::Plan};
 use ipnet::IpNet;
 use log::LevelFilter;
 use secrecy::SecretString;
@@ -147,6 +147,8 @@ pub struct Ffmpeg {
 pub struct Recording {
     /// `engine`: real programs, or none.
     pub engine: EngineChoice,
+    /// `synthetic`: what happens to the recordings of the synthetic engine.
+    pub synthetic: Plan,
     /// `browser`; `None` where the file does not say: Firefox where it is installed, else Chromium.
     pub browser: Option<Browser>,
     /// `driverPath`: the chromedriver to use.

@@ -3,6 +3,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use actors::synthetic::{NoPlan, Plan};
 use bytesize::ByteSize;
 use log::LevelFilter;
 use secrecy::SecretString;
@@ -185,6 +186,11 @@ pub(super) fn engine(given: Given) -> Result<EngineChoice, String> {
         "synthetic" => Ok(EngineChoice::Synthetic),
         _ => Err("must be real or synthetic".to_owned()),
     }
+}
+
+/// What happens to synthetic recordings.
+pub(super) fn plan(given: Given) -> Result<Plan, String> {
+    text(given)?.parse().map_err(|error: NoPlan| error.to_string())
 }
 
 /// Which browser records.

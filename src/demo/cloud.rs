@@ -12,8 +12,9 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use super::{
     faults::{Faults, Line},
-    press, routes, signaling,
-    state::State,
+    press, routes,
+    signaling::{self, Hub},
+    state::{Rules, State},
 };
 
 /// What a demo cloud is made of.
@@ -27,6 +28,13 @@ pub struct Settings {
     pub rooms: Vec<(String, String)>,
     /// Where uploads go: each user's home is a directory in it.
     pub files: PathBuf,
+}
+
+impl Settings {
+    /// Where the recordings of a room lie.
+    pub(super) fn recordings(&self, owner: &str, room: &str) -> PathBuf {
+        self.files.join(owner).join("Talk/Recording").join(room)
+    }
 }
 
 /// Why a demo cloud did not start.
@@ -63,6 +71,7 @@ pub(super) struct Inside {
     pub(super) signaling_address: String,
     pub(super) state: watch::Sender<State>,
     pub(super) faults: Faults,
+    pub(super) hub: Hub,
 }
 
 impl Cloud {
@@ -82,6 +91,7 @@ impl Cloud {
             address: format!("http://{}", listener.local_addr()?),
             signaling_address: format!("http://{}", signaling_listener.local_addr()?),
             faults: Faults::default(),
+            hub: Hub::default(),
         });
         let client = press::client()?;
         let mut servers = JoinSet::new();
@@ -100,7 +110,7 @@ impl Cloud {
         &self.inside.address
     }
 
-    /// Base address of the signaling server, without trailing slash, as the settings of a room name it.
+    /// Base address of the signaling server, without trailing slash.
     pub fn signaling_address(&self) -> &str {
         &self.inside.signaling_address
     }
@@ -123,16 +133,24 @@ impl Cloud {
         self.change(|state| state.calls_as = Some(address));
     }
 
+    /// Sets the address that rooms name for the signaling server from now on, as behind a proxy.
+    pub fn signal_as(&self, address: &str) {
+        self.change(|state| state.signals_as = Some(address.to_owned()));
+    }
+
     /// The address under which the cloud calls.
     pub(super) fn calling_address(&self) -> String {
         self.inside.state.borrow().calls_as.clone().unwrap_or_else(|| self.address().to_owned())
     }
 
-    /// Removes a room, as its owner may do in the middle of a call. The recorder is not told.
-    pub fn delete_room(&self, room: &str) {
-        self.change(|state| {
-            state.rooms.remove(room);
-        });
+    /// Changes what the administrator has set.
+    pub fn rule(&self, change: impl FnOnce(&mut Rules)) {
+        self.change(|state| change(&mut state.rules));
+    }
+
+    /// A day passes for every share: none of them lets anybody in any more.
+    pub fn end_shares(&self) {
+        self.change(|state| state.shares.values_mut().for_each(|share| share.is_over = true));
     }
 
     /// What shall go wrong.

@@ -23,8 +23,20 @@ pub enum Door {
     Notice,
     /// The upload in one piece.
     Store,
-    /// The request for a share to upload to in pieces, which this cloud is too old for.
+    /// The request for a share to upload to in chunks.
     RequestUpload,
+    /// A new upload directory (MKCOL).
+    MakeDirectory,
+    /// A chunk (PUT).
+    Chunk,
+    /// Whether a chunk is there (HEAD).
+    Look,
+    /// Removing a chunk or an upload directory (DELETE).
+    Remove,
+    /// Joining the chunks to a file (MOVE).
+    Join,
+    /// The file that was uploaded in chunks is handed in.
+    HandIn,
 }
 
 /// What goes wrong with one request.
@@ -32,10 +44,16 @@ pub enum Door {
 pub enum Fault {
     /// The request is read and refused with this status; nothing is done.
     Status(u16),
+    /// The same, with the wish to be left alone for so many seconds.
+    Busy(u16, u64),
     /// The request is served this much later.
     Delay(Duration),
     /// The connection breaks before anything is done.
     Drop,
+    /// The connection breaks when half of the request's body has come; nothing is done.
+    BreakHalfway,
+    /// The connection breaks when the whole body has come; nothing is done.
+    BreakAtEnd,
     /// What was asked is done, then the connection breaks: the answer gets lost.
     LoseAnswer,
     /// Nothing happens for this long, then the connection breaks.

@@ -8,17 +8,21 @@
 //! - [`cloud`]: starts and stops it; what a test asks of it;
 //! - [`state`]: what it knows, and how notices change that (pure);
 //! - `press`: the buttons of a moderator: signed requests to the recorder, as Talk sends them;
+//! - [`crowd`]: the participants of a call, and the failures of the signaling server;
 //! - `routes`: its doors: recording page, signaling settings, notices, uploads; `ocs`: the shape of their answers;
+//! - `chunks`: the parts of an upload on disk, and how they become one file;
 //! - [`faults`]: what shall go wrong at which door;
 //! - `signaling`: the signaling server, on a port of its own;
 //! - `call.html`: the sample call, a test picture with a clock, sound, and a strip that programs can read;
 //! - [`judge`]: reads a recording back and measures it.
 
 pub mod cloud;
+pub mod crowd;
 pub mod faults;
 pub mod judge;
 pub mod state;
 
+mod chunks;
 mod ocs;
 mod press;
 mod routes;

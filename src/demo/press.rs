@@ -118,16 +118,8 @@ impl Cloud {
         self.order_stop(room, stop).await
     }
 
-    /// The call ends for everyone, and nobody in particular stops its recording.
-    ///
-    /// # Errors
-    /// As [`press_stop`](Self::press_stop).
-    pub async fn end_call(&self, room: &str) -> Result<(), PressError> {
-        self.change(|state| {
-            if let Some(room) = state.rooms.get_mut(room) {
-                room.in_call = false;
-            }
-        });
+    /// Nobody in particular stops the recording: its call is over.
+    pub(super) async fn stop_by_nobody(&self, room: &str) -> Result<(), PressError> {
         self.order_stop(room, Stop::Nobody([])).await
     }
 

@@ -4,9 +4,10 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::faults::Door;
+use super::{chunks::Content, faults::Door};
 
 /// Everything the demo cloud knows.
 #[derive(Debug, Clone, Default)]
@@ -15,8 +16,16 @@ pub struct State {
     pub recorder: Option<String>,
     /// The address under which the cloud calls, where it is not its own.
     pub calls_as: Option<String>,
+    /// The address that rooms name for the signaling server, where it is not its own.
+    pub signals_as: Option<String>,
+    /// What the administrator has set, and what stands in front of the cloud.
+    pub rules: Rules,
     /// The rooms by token.
     pub rooms: BTreeMap<String, Room>,
+    /// The shares for uploads in chunks, by token.
+    pub shares: BTreeMap<String, Share>,
+    /// What each file holds that was ever put here.
+    pub(super) contents: BTreeMap<PathBuf, Content>,
     /// Every request that reached a door, in the order of the answers.
     pub received: Vec<Received>,
     /// Every notice that was accepted.
@@ -25,17 +34,49 @@ pub struct State {
     pub stored: Vec<StoredFile>,
     /// Every session that ever joined a room on the signaling server.
     pub sessions: Vec<Session>,
+    /// How many hellos the signaling server refused.
+    pub wrong_hellos: usize,
+}
+
+/// How a cloud differs from the ordinary one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Talk is too old for uploads in chunks.
+    pub old_talk: bool,
+    /// Shares by link are switched off.
+    pub no_sharing: bool,
+    /// Outgoing federated sharing is switched off.
+    pub no_federated_sharing: bool,
+    /// A proxy refuses longer requests, in bytes.
+    pub largest_request: Option<u64>,
+    /// No file on DAV may be longer, in bytes.
+    pub quota: Option<u64>,
+}
+
+/// A folder into which one upload may be put, and nothing read.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// What must be known to use it.
+    pub password: SecretString,
+    /// The room.
+    pub room: String,
+    /// To whom the folder belongs.
+    pub owner: String,
+    /// The file that it was opened for.
+    pub file_name: String,
+    /// Whether it has expired.
+    pub is_over: bool,
 }
 
 /// A room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
-    /// User id of its only participant, who is its moderator.
+    /// User id of its moderator.
     pub owner: String,
     /// What Talk shows about its recording.
     pub recording: RecordingState,
-    /// Whether somebody is in a call there.
-    pub in_call: bool,
+    /// User ids of those in its call, in the order in which they came.
+    pub callers: Vec<String>,
 }
 
 /// The state of a room's recording, with Talk's numbers.
@@ -148,8 +189,11 @@ pub(super) struct NoSuchRoom;
 
 impl State {
     pub(super) fn with_rooms(rooms: &[(String, String)]) -> Self {
-        let room =
-            |owner: &String| Room { owner: owner.clone(), recording: RecordingState::None, in_call: true };
+        let room = |owner: &String| Room {
+            owner: owner.clone(),
+            recording: RecordingState::None,
+            callers: vec![owner.clone()],
+        };
         Self {
             rooms: rooms.iter().map(|(token, owner)| (token.clone(), room(owner))).collect(),
             ..Self::default()
@@ -161,11 +205,14 @@ impl State {
         self.rooms.get(room).map(|room| room.recording)
     }
 
+    /// The sessions on the signaling server that are in a room now.
+    pub fn sessions_in(&self, room: &str) -> Vec<&Session> {
+        self.sessions.iter().filter(|session| session.present && session.room == room).collect()
+    }
+
     /// How many recording pages are in a room's call.
     pub fn pages_in(&self, room: &str) -> usize {
-        let is_page =
-            |session: &&Session| session.present && session.room == room && session.in_call & 1 == 1;
-        self.sessions.iter().filter(is_page).count()
+        self.sessions_in(room).iter().filter(|session| session.in_call & 1 == 1).count()
     }
 
     /// How many requests reached a door.
@@ -177,6 +224,13 @@ impl State {
     pub fn told(&self, room: &str) -> Vec<NoticeKind> {
         let about_room = self.notices.iter().filter(|notice| notice.room == room);
         about_room.map(|notice| notice.kind).collect()
+    }
+
+    /// Those sessions are in no room any more.
+    pub(super) fn leave_all(&mut self, which: impl Fn(&Session) -> bool) {
+        for session in self.sessions.iter_mut().filter(|session| which(session)) {
+            session.present = false;
+        }
     }
 
     /// Accepts a notice as Talk does: `stopped` and `failed` at any time, `started` only when it is awaited.

@@ -3,13 +3,12 @@
 //! What always holds:
 //! - a request has no time limit of its own, but one for the connection and one for every pause: a long upload
 //!   may take hours, a silent Nextcloud may not;
-//! - a file is read from disk as it is sent, from its first byte at each try;
+//! - a file is read from disk as it is sent, a piece at a time, and goes in [`chunked`] form where Nextcloud takes it
+//!   so, see [`upload`];
 //! - redirects are not followed and no cookie is kept: a POST that is redirected loses its body;
 //! - what a refusal means is decided in one place, [`refusal`].
 //!
 //! Each backend has a client of its own, with its own certificates.
-
-use std::{error::Error, fs, path::PathBuf, time::Duration};
 
 use actors::{
     ids::BackendId,
@@ -17,50 +16,30 @@ use actors::{
     recording::{Notice, Order},
 };
 use async_trait::async_trait;
-use reqwest::{Certificate, Client, RequestBuilder, redirect::Policy};
+use reqwest::{Client, RequestBuilder};
 use secrecy::SecretString;
 
+use self::upload::Experience;
 use crate::{
+    client::{self, SetupError},
     config::BackendSettings,
     signature::{CHECKSUM_HEADER, RANDOM_HEADER, Signature},
 };
 
+mod chunked;
+mod media;
 mod multipart;
 mod notices;
 mod patience;
 mod refusal;
-
-/// How long a connection may take, name resolution and TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Why a backend has no client.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// The file with its own certificates.
-    #[error("cafile {path} of backend {backend}: {cause}; it must hold certificates in PEM form", path = path.display())]
-    CaFile {
-        /// Whose.
-        backend: BackendId,
-        /// Which file.
-        path: PathBuf,
-        /// What was wrong with it.
-        cause: String,
-    },
-    /// TLS could not be set up.
-    #[error("no HTTP client for backend {backend}: {cause}; is the package ca-certificates installed?")]
-    Client {
-        /// Whose.
-        backend: BackendId,
-        /// What was wrong.
-        cause: String,
-    },
-}
+mod upload;
 
 /// One Nextcloud.
 #[derive(Debug)]
 pub struct Nextcloud {
     client: Client,
     secret: SecretString,
+    experience: Experience,
 }
 
 impl Nextcloud {
@@ -69,20 +48,9 @@ impl Nextcloud {
     /// # Errors
     /// When its certificates cannot be read, or the system has none.
     pub fn new(backend: &BackendId, settings: &BackendSettings) -> Result<Self, SetupError> {
-        let mut builder = Client::builder()
-            .user_agent(concat!("talk-recorder/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(Policy::none())
-            .tls_danger_accept_invalid_certs(settings.skip_verify);
-        if let Some(path) = &settings.ca_file {
-            for certificate in read_certificates(backend, path)? {
-                builder = builder.add_root_certificate(certificate);
-            }
-        }
-        let client = builder
-            .build()
-            .map_err(|error| SetupError::Client { backend: backend.clone(), cause: chain(&error) })?;
-        Ok(Self { client, secret: settings.secret.clone() })
+        let client = client::for_backend(backend, settings)?;
+        let experience = Experience::with_chunk_size(settings.upload_chunk_size);
+        Ok(Self { client, secret: settings.secret.clone(), experience })
     }
 
     /// A signed POST to the recording API of Talk.
@@ -105,7 +73,7 @@ impl Backend for Nextcloud {
     }
 
     async fn store(&self, delivery: &Delivery) -> Result<(), Refusal> {
-        multipart::store(self, delivery).await
+        upload::store(self, delivery).await
     }
 }
 
@@ -126,22 +94,4 @@ impl Backend for Unconfigured {
              the same name and restart"
         )))
     }
-}
-
-fn read_certificates(backend: &BackendId, path: &PathBuf) -> Result<Vec<Certificate>, SetupError> {
-    let unusable = |cause: String| SetupError::CaFile { backend: backend.clone(), path: path.clone(), cause };
-    let text = fs::read(path).map_err(|error| unusable(error.to_string()))?;
-    let certificates = Certificate::from_pem_bundle(&text).map_err(|error| unusable(chain(&error)))?;
-    if certificates.is_empty() { Err(unusable("no certificate in it".to_owned())) } else { Ok(certificates) }
-}
-
-/// An error with all its causes: the outer one alone seldom says what happened.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

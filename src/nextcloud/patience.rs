@@ -13,10 +13,10 @@ use std::{
 };
 
 use actors::ports::Refusal;
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{RequestBuilder, StatusCode, header::HeaderMap};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::chain;
+use crate::client::chain;
 
 /// How often the progress is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -38,10 +38,16 @@ pub(super) struct Patience {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     /// The beginning of the body.
     pub(super) body: String,
-    /// Where a redirect leads.
-    pub(super) location: Option<String>,
+}
+
+impl Answer {
+    /// The text of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 impl Patience {
@@ -95,11 +101,9 @@ pub(super) async fn send(request: RequestBuilder, patience: Arc<Patience>) -> Re
         response = request.send() => response.map_err(no_answer)?,
         reason = patience.runs_out() => return Err(Refusal::Unanswered(reason)),
     };
-    let status = response.status();
-    let location =
-        response.headers().get("Location").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (status, headers) = (response.status(), response.headers().clone());
     let body = timeout(BODY_TIMEOUT, read_beginning(response)).await.unwrap_or_default();
-    Ok(Answer { status, body, location })
+    Ok(Answer { status, headers, body })
 }
 
 /// Without a connection nothing was asked; later on it may have been heard.

@@ -3,6 +3,8 @@
 //! Only an answer in the frame of Nextcloud's OCS API counts as one of Nextcloud. A login page or a proxy may answer
 //! 200 or 404 as well, and neither stores a file nor knows a room.
 
+use std::time::{Duration, SystemTime};
+
 use actors::ports::Refusal;
 use serde_json::Value;
 
@@ -12,15 +14,15 @@ const SECRET: &str =
     "Nextcloud refuses the signature: is the recording secret of this backend the one in its Talk settings?";
 
 /// An answer of the OCS API.
-struct Ocs {
+pub(super) struct Ocs {
     /// 200 or 100 for success; 998 where there is no such route.
-    status: u64,
+    pub(super) status: u64,
     /// The reason of a refusal, such as `owner_participant`.
-    word: Option<String>,
+    pub(super) word: Option<String>,
 }
 
 impl Ocs {
-    fn of(answer: &Answer) -> Option<Self> {
+    pub(super) fn of(answer: &Answer) -> Option<Self> {
         let frame: Value = serde_json::from_str(&answer.body).ok()?;
         let status = frame.pointer("/ocs/meta/statuscode")?.as_u64()?;
         let error = frame.pointer("/ocs/data/error");
@@ -37,7 +39,7 @@ pub(super) fn of_notice(answer: &Answer) -> Result<(), Refusal> {
         (404, Some(404)) => Err(Refusal::RoomUnknown(
             "Nextcloud awaits no recording in this room, or the room was deleted".to_owned(),
         )),
-        (401 | 403, _) => Err(Refusal::Transient(SECRET.to_owned())),
+        (401 | 403, _) => Err(secret_refused()),
         _ => Err(common(answer)),
     }
 }
@@ -49,22 +51,37 @@ pub(super) fn of_upload(answer: &Answer) -> Result<(), Refusal> {
     match (answer.status.as_u16(), ocs.as_ref().map(|ocs| ocs.status), word) {
         (200..300, Some(100 | 200), _) => Ok(()),
         (400, Some(_), Some(word)) => Err(of_word(word)),
-        (404, Some(404), _) => Err(Refusal::RoomUnknown(
-            "the room was deleted, so Nextcloud cannot take its recording: fetch the file from the spool"
-                .to_owned(),
-        )),
-        (401 | 403, _, _) => Err(Refusal::Transient(SECRET.to_owned())),
-        (413, _, _) => Err(Refusal::Limit(
-            "413: the file is larger than a proxy or web server before Nextcloud allows: raise nginx \
-             client_max_body_size, Apache LimitRequestBody, or the limit of the proxy"
-                .to_owned(),
-        )),
+        (404, Some(404), _) => Err(room_gone()),
+        (401 | 403, _, _) => Err(secret_refused()),
+        (413, _, _) => Err(too_large_for_proxy()),
         _ => Err(common(answer)),
     }
 }
 
+/// There is nobody to give the recording to.
+pub(super) fn room_gone() -> Refusal {
+    Refusal::RoomUnknown(
+        "the room was deleted, so Nextcloud cannot take its recording: fetch the file from the spool"
+            .to_owned(),
+    )
+}
+
+/// The recording secret does not fit.
+pub(super) fn secret_refused() -> Refusal {
+    Refusal::Transient(SECRET.to_owned())
+}
+
+/// 413, which is never Nextcloud's own answer.
+pub(super) fn too_large_for_proxy() -> Refusal {
+    Refusal::Limit(
+        "413: the request is larger than a proxy or web server before Nextcloud allows: raise nginx \
+         client_max_body_size, Apache LimitRequestBody, or the limit of the proxy"
+            .to_owned(),
+    )
+}
+
 /// The reasons of `/store`. A limit can be raised, so those are worth another try; the others are not.
-fn of_word(word: &str) -> Refusal {
+pub(super) fn of_word(word: &str) -> Refusal {
     let explained = |explanation: &str| format!("{word}: {explanation}");
     match word {
         "size" => Refusal::Limit(explained("the file is larger than PHP's post_max_size, raise it")),
@@ -89,10 +106,10 @@ fn of_word(word: &str) -> Refusal {
 }
 
 /// Everything that is not Nextcloud's last word.
-fn common(answer: &Answer) -> Refusal {
+pub(super) fn common(answer: &Answer) -> Refusal {
     let status = answer.status;
     if status.is_redirection() {
-        let location = answer.location.as_deref().unwrap_or("another address");
+        let location = answer.header("Location").unwrap_or("another address");
         return Refusal::Transient(format!(
             "{status}: Nextcloud redirects to {location}: it must be reachable under the URL with which it calls \
              this server (overwrite.cli.url, overwriteprotocol)"
@@ -106,22 +123,38 @@ fn common(answer: &Answer) -> Refusal {
     }
     let text: String = answer.body.chars().filter(|character| !character.is_control()).take(200).collect();
     let reason = format!("{status}: {text}");
-    // A gateway that gave up does not know what became of the request behind it.
-    if matches!(status.as_u16(), 502 | 504) {
-        Refusal::Unanswered(reason)
-    } else {
-        Refusal::Transient(reason)
+    let respite = answer.header("Retry-After").and_then(|text| respite(text, SystemTime::now()));
+    match (status.as_u16(), respite) {
+        (429 | 503, Some(retry_after)) => Refusal::Busy { reason, retry_after },
+        // A gateway that gave up does not know what became of the request behind it.
+        (502 | 504, _) => Refusal::Unanswered(reason),
+        _ => Refusal::Transient(reason),
     }
+}
+
+/// How long `Retry-After` wants us to wait: seconds, or a date.
+fn respite(text: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use reqwest::StatusCode;
+    use reqwest::{StatusCode, header::HeaderMap};
 
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status: StatusCode::from_u16(status).unwrap(), body: body.to_owned(), location: None }
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, headers: HeaderMap::new(), body: body.to_owned() }
+    }
+
+    fn with_header(mut answer: Answer, name: &'static str, value: &'static str) -> Answer {
+        answer.headers.insert(name, value.parse().unwrap());
+        answer
     }
 
     fn ocs(status: u16, ocs_status: u16, data: &str) -> Answer {
@@ -199,8 +232,32 @@ mod tests {
 
     #[test]
     fn a_redirect_says_where_it_leads() {
-        let redirect = Answer { location: Some("https://new.example.com/".to_owned()), ..answer(301, "") };
+        let redirect = with_header(answer(301, ""), "location", "https://new.example.com/");
         let refusal = of_upload(&redirect).unwrap_err().to_string();
         assert!(refusal.contains("https://new.example.com/"), "{refusal}");
+    }
+
+    #[test]
+    fn who_is_busy_says_for_how_long() {
+        for status in [429, 503] {
+            let busy = with_header(answer(status, ""), "retry-after", "120");
+            for refusal in [of_upload(&busy).unwrap_err(), of_notice(&busy).unwrap_err()] {
+                let Refusal::Busy { retry_after, .. } = refusal else { panic!("{refusal:?}") };
+                assert_eq!(retry_after, Duration::from_mins(2));
+            }
+        }
+        let failed = with_header(answer(500, ""), "retry-after", "120");
+        assert!(matches!(of_upload(&failed), Err(Refusal::Transient(_))), "not a word of its own");
+    }
+
+    #[test]
+    fn a_respite_is_a_number_of_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Wed, 25 Nov 2026 19:00:00 GMT").unwrap();
+        assert_eq!(respite(" 7 ", now), Some(Duration::from_secs(7)));
+        assert_eq!(respite("Wed, 25 Nov 2026 19:01:00 GMT", now), Some(Duration::from_mins(1)));
+        assert_eq!(respite("Wed, 25 Nov 2026 18:00:00 GMT", now), Some(Duration::ZERO));
+        for nonsense in ["", "soon", "-1", "1.5"] {
+            assert_eq!(respite(nonsense, now), None, "{nonsense:?}");
+        }
     }
 }

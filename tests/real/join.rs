@@ -45,7 +45,8 @@ async fn a_wrong_internal_secret_is_named() {
 #[actix_rt::test]
 async fn refused_settings_are_named() {
     let scene = small(CHROMIUM).await;
-    scene.cloud.faults().script(Door::Settings, vec![Fault::Status(401); 3]);
+    // The watch over the room asks for them, too.
+    scene.cloud.faults().script(Door::Settings, vec![Fault::Status(401); 30]);
     fails_with(&scene, &["recording failed", "settings", "recording secret"]).await;
 }
 

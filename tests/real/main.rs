@@ -16,6 +16,7 @@ mod join;
 mod quality;
 mod signs;
 mod stage;
+mod watch;
 
 /// The server's program.
 const SERVER: &str = env!("CARGO_BIN_EXE_talk-recorder");

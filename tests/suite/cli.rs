@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 use crate::SERVER;
 
 /// Exit code, standard output, standard error.
-fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(SERVER).args(arguments).env_remove("RUST_LOG").output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
@@ -61,7 +61,31 @@ fn check_finds_the_programs_and_changes_nothing() {
     for program in ["Xvfb", "PulseAudio", "ffmpeg", "Firefox"] {
         assert!(output.contains(&format!("ok       {program}")), "{program} in\n{output}");
     }
+    for told in [
+        "recordings at a time: ",
+        &format!("spool {}: writable", spool.display()),
+        "free, 1.0 GiB are kept in reserve",
+    ] {
+        assert!(output.contains(told), "{told} in\n{output}");
+    }
     assert!(!spool.exists());
+}
+
+#[test]
+fn check_fails_when_the_disk_has_no_room_for_the_reserve() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let text = format!(
+        "[backend]\nbackends = [\"cloud\"]\ndirectory = \"{}\"\n[cloud]\nurl = \"https://cloud.example.com\"\n\
+         secret = \"s\"\n[spool]\nreserve = \"1000PiB\"\n[recording]\nengine = \"synthetic\"\nmax_concurrent = 7\n\
+         [signaling]\ninternalsecret = \"i\"\n",
+        directory.path().display(),
+    );
+    fs::write(&config, text).unwrap();
+    let (code, output, _) = run(&["check", "--config", config.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("no recording would begin; make room, or lower [spool] reserve"), "{output}");
+    assert!(output.contains("recordings at a time: 7, as [recording] max_concurrent says"), "{output}");
 }
 
 #[test]
@@ -74,22 +98,4 @@ fn check_fails_when_a_program_is_missing() {
     let (code, output, _) = run(&["check", "--config", config.to_str().unwrap()]);
     assert_eq!(code, Some(1));
     assert!(output.contains("problem") && output.contains("/no/chromedriver"), "{output}");
-}
-
-#[test]
-fn two_servers_do_not_share_a_spool() {
-    let directory = tempfile::tempdir().unwrap();
-    let config = directory.path().join("config.toml");
-    let spool = directory.path().join("spool");
-    let text = format!(
-        "[http]\nlisten = \"127.0.0.1:0\"\n[backend]\nbackends = [\"cloud\"]\ndirectory = \"{}\"\n\
-         [cloud]\nurl = \"https://cloud.example.com\"\nsecret = \"s\"\n[recording]\nengine = \"synthetic\"\n",
-        spool.display(),
-    );
-    fs::write(&config, text).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _first = runtime.block_on(testing::Server::start(SERVER, &config));
-    let (code, _, errors) = run(&["--config", config.to_str().unwrap()]);
-    assert_eq!(code, Some(1));
-    assert!(errors.contains("is in use by another talk-recorder"), "{errors}");
 }

@@ -70,7 +70,7 @@ async fn killed_while_stopping_the_file_is_delivered_and_the_stop_is_told() {
 
 #[actix_rt::test]
 async fn killed_while_uploading_the_file_is_delivered_and_the_stop_is_told() {
-    let mut scene = Scene::synthetic(SERVER).await;
+    let mut scene = Scene::with_old_talk(SERVER).await;
     scene.press_record(Kind::Video).await;
     scene.until_started(10).await;
     scene.cloud.faults().script(Door::Store, [Fault::Hang(Duration::from_secs(30))]);
@@ -88,7 +88,7 @@ async fn killed_while_uploading_the_file_is_delivered_and_the_stop_is_told() {
 
 #[actix_rt::test]
 async fn killed_between_rounds_the_file_is_delivered() {
-    let mut scene = Scene::synthetic(SERVER).await;
+    let mut scene = Scene::with_old_talk(SERVER).await;
     scene.cloud.faults().script(Door::Store, vec![Fault::Status(502); 3]);
     scene.press_record(Kind::Video).await;
     scene.until_started(10).await;

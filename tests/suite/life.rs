@@ -7,11 +7,14 @@ use talk_recorder::demo::{
     state::{NoticeKind, RecordingState},
 };
 use testing::{
-    Scene,
+    Scene, Setup,
     scene::{OWNER, ROOM},
 };
 
-use crate::SERVER;
+use crate::{
+    SERVER,
+    protocol::{START, STOP, post},
+};
 
 #[actix_rt::test]
 async fn a_call_is_recorded_stored_and_counted() {
@@ -101,13 +104,43 @@ async fn twenty_recordings_in_quick_succession_are_twenty_files() {
     assert_eq!(scene.server.count("current").await, 0.0);
 }
 
+async fn slow_to_start() -> Scene {
+    let recording = "engine = \"synthetic\"\nsynthetic = \"bring_up_ms=2000\"";
+    Scene::start(SERVER, Setup { recording, ..Setup::default() }).await
+}
+
 #[actix_rt::test]
-async fn sigterm_ends_a_running_recording_in_order_and_delivers_it() {
-    let mut scene = Scene::synthetic(SERVER).await;
+async fn start_stop_start_in_quick_succession_are_three_lives_however_slow_a_start_is() {
+    let scene = slow_to_start().await;
+    for lives in 1..=2 {
+        scene.press_record(Kind::Video).await;
+        scene.press_stop().await;
+        scene.until("stopped", 10, |state| state.told(ROOM) == vec![NoticeKind::Stopped; lives]).await;
+    }
     scene.press_record(Kind::Video).await;
     scene.until_started(10).await;
-    assert!(scene.server.terminate().await.success());
-    assert_eq!(scene.cloud.state().stored.len(), 1);
-    assert_eq!(scene.told(), [NoticeKind::Started(1), NoticeKind::Stopped]);
-    assert_eq!(scene.spooled().len(), 0);
+    scene.press_stop().await;
+    scene.until_stored(1, 10).await;
+    scene.until_nothing_is_spooled().await;
+    let (started, stopped) = (NoticeKind::Started(1), NoticeKind::Stopped);
+    assert_eq!(scene.told(), [stopped, stopped, started, stopped]);
+    assert_eq!(scene.cloud.state().stored.len(), 1, "the first two were over before a frame was there");
+    assert_eq!(scene.server.count("total").await, 3.0);
+    assert_eq!(scene.server.count("current").await, 0.0);
+    assert_eq!(scene.server.count("failed_total").await, 0.0);
+}
+
+#[actix_rt::test]
+async fn a_start_on_the_heels_of_a_stop_does_not_join_the_recording_that_ends() {
+    let scene = slow_to_start().await;
+    scene.press_record(Kind::Video).await;
+    for _ in 0..2 {
+        assert_eq!(post(&scene, STOP).await, 200);
+        assert_eq!(post(&scene, START).await, 200);
+    }
+    assert_eq!(scene.server.count("total").await, 3.0);
+    assert_eq!(post(&scene, STOP).await, 200);
+    scene.until_nothing_is_spooled().await;
+    assert_eq!(scene.server.count("current").await, 0.0);
+    assert_eq!(scene.server.count("failed_total").await, 0.0);
 }

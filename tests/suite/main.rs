@@ -4,6 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::float_cmp, reason = "the counts are small whole numbers, which a float holds exactly")]
 
+mod admission;
+mod chunks;
+mod churn;
 mod cli;
 mod crash;
 mod life;
@@ -11,8 +14,13 @@ mod metrics;
 mod network;
 mod prometheus;
 mod protocol;
+mod recordings;
 mod reference;
+mod service;
+mod shutdown;
+mod spool;
 mod upload;
+mod watch;
 
 /// The server's program.
 const SERVER: &str = env!("CARGO_BIN_EXE_talk-recorder");

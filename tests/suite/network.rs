@@ -36,7 +36,8 @@ async fn server(directory: &TempDir, listen: &str, urls: &str, more: &str) -> Se
     let spool = directory.path().join("spool");
     let text = format!(
         "[http]\nlisten = {listen}\n[backend]\nbackends = [\"cloud\"]\ndirectory = \"{}\"\n\
-         [cloud]\nurl = {urls}\nsecret = \"{SECRET}\"\n{more}\n[recording]\nengine = \"synthetic\"\n",
+         [cloud]\nurl = {urls}\nsecret = \"{SECRET}\"\n{more}\n\
+         [signaling]\ninternalsecret = \"internal\"\n[recording]\nengine = \"synthetic\"\n",
         spool.display(),
     );
     fs::write(&config, text).unwrap();
@@ -72,12 +73,16 @@ async fn a_backend_may_start_under_one_url_and_stop_under_another() {
     assert!(server.metrics().await.contains("recording_recordings_total{backend=\"cloud\"} 1\n"));
 }
 
-/// A call over TLS; `trust` names how the certificate shall be trusted.
+/// A call over TLS, its signaling too; `trust` names how the certificate shall be trusted.
 async fn record_over_tls(trust: impl Fn(&Path) -> String) -> (Cloud, Server, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let cloud = cloud(directory.path());
     let authority = directory.path().join("authority.pem");
     let door = TlsDoor::open(cloud.address(), &authority).await;
+    let signaling_door = TlsDoor::open(cloud.signaling_address(), &directory.path().join("other.pem")).await;
+    let both = ["authority.pem", "other.pem"].map(|name| fs::read(directory.path().join(name)).unwrap());
+    fs::write(&authority, both.concat()).unwrap();
+    cloud.signal_as(&signaling_door.address().replace("https", "wss"));
     let url = format!("\"{}\"", door.address());
     let mut server = server(&directory, "\"127.0.0.1:0\"", &url, &trust(&authority)).await;
     cloud.use_recorder(server.url());
@@ -88,7 +93,7 @@ async fn record_over_tls(trust: impl Fn(&Path) -> String) -> (Cloud, Server, Tem
     cloud.press_stop(ROOM).await.unwrap();
     server.wait_for_log(0, "recording sealed").await;
     drop(cloud.wait_for(|state| state.stored.len() == 1, Duration::from_secs(3)).await);
-    drop(door);
+    drop((door, signaling_door));
     (cloud, server, directory)
 }
 
@@ -98,12 +103,14 @@ async fn a_private_authority_is_trusted_where_it_is_named() {
     let (cloud, server, _directory) = record_over_tls(trust).await;
     assert_eq!(cloud.state().stored.len(), 1, "{}", server.log());
     assert_eq!(cloud.state().told(ROOM)[0], NoticeKind::Started(1));
+    assert_eq!(cloud.state().sessions.len(), 1, "the room was watched: {}", server.log());
 }
 
 #[actix_rt::test]
 async fn no_certificate_is_looked_at_with_skipverify() {
     let (cloud, server, _directory) = record_over_tls(|_| "skipverify = true".to_owned()).await;
     assert_eq!(cloud.state().stored.len(), 1, "{}", server.log());
+    assert_eq!(cloud.state().sessions.len(), 1, "the room was watched: {}", server.log());
 }
 
 #[actix_rt::test]

@@ -12,9 +12,9 @@ use testing::{
 
 use crate::SERVER;
 
-const START: &str =
+pub(crate) const START: &str =
     r#"{"type":"start","start":{"status":1,"owner":"alice","actor":{"type":"users","id":"alice"}}}"#;
-const STOP: &str = r#"{"type":"stop","stop":{"actor":{"type":"users","id":"alice"}}}"#;
+pub(crate) const STOP: &str = r#"{"type":"stop","stop":{"actor":{"type":"users","id":"alice"}}}"#;
 
 /// A request that Nextcloud would send.
 pub(crate) async fn post_signed(url: &str, backend: &str, body: &'static str) -> Response {
@@ -32,7 +32,7 @@ fn signed(url: &str, backend: &str, body: &'static str) -> RequestBuilder {
 }
 
 /// Posts to the room of the scene.
-async fn post(scene: &Scene, body: &'static str) -> u16 {
+pub(crate) async fn post(scene: &Scene, body: &'static str) -> u16 {
     post_signed(&room_url(scene, ROOM), scene.cloud.address(), body).await.status().as_u16()
 }
 

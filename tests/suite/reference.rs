@@ -41,7 +41,7 @@ signalings = hpb
 internalsecret =
 
 [hpb]
-url = https://signaling.example.com
+url = {signaling}/
 internalsecret = internal
 
 [ffmpeg]
@@ -68,6 +68,7 @@ async fn its_configuration_serves_unchanged() {
     .unwrap();
     let spool = directory.path().join("spool");
     let text = SERVER_CONF.replace("{directory}", spool.to_str().unwrap()).replace("{url}", cloud.address());
+    let text = text.replace("{signaling}", &cloud.signaling_address().replace("http", "ws"));
     // The only line that is not of the reference: no browser is needed here.
     let text = text.replace("browser = firefox", "browser = firefox\nengine = synthetic");
     let config = directory.path().join("server.conf");

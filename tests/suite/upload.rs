@@ -1,4 +1,5 @@
-//! What goes wrong on the way to Nextcloud, and that nothing is lost by it.
+//! What goes wrong on the way to Nextcloud, and that nothing is lost by it: notices, and uploads in one piece. Those in
+//! chunks have tests of their own.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ async fn record(scene: &Scene) {
 #[actix_rt::test]
 async fn a_try_that_fails_is_repeated_with_the_whole_file() {
     for fault in [Fault::Status(500), Fault::Status(429), Fault::Drop] {
-        let scene = Scene::synthetic(SERVER).await;
+        let scene = Scene::with_old_talk(SERVER).await;
         scene.cloud.faults().script(Door::Store, [fault]);
         record(&scene).await;
         let file = scene.until_stored(1, 15).await;
@@ -37,7 +38,7 @@ async fn a_try_that_fails_is_repeated_with_the_whole_file() {
 
 #[actix_rt::test]
 async fn a_first_round_that_fails_counts_once_and_the_next_start_delivers() {
-    let mut scene = Scene::synthetic(SERVER).await;
+    let mut scene = Scene::with_old_talk(SERVER).await;
     scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 3]);
     record(&scene).await;
     scene.server.wait_for_log(0, "upload failed, the file stays in the spool").await;
@@ -56,7 +57,7 @@ async fn a_first_round_that_fails_counts_once_and_the_next_start_delivers() {
 
 #[actix_rt::test]
 async fn a_lost_answer_costs_a_second_copy_and_no_more() {
-    let scene = Scene::synthetic(SERVER).await;
+    let scene = Scene::with_old_talk(SERVER).await;
     scene.cloud.faults().script(Door::Store, [Fault::LoseAnswer]);
     record(&scene).await;
     let state = scene.until("stored twice", 15, |state| state.stored.len() == 2).await;
@@ -83,7 +84,7 @@ async fn a_refused_file_is_kept_with_the_reason_in_the_log() {
 
 #[actix_rt::test]
 async fn a_page_that_answers_in_nextclouds_place_stores_nothing() {
-    let mut scene = Scene::synthetic(SERVER).await;
+    let mut scene = Scene::with_old_talk(SERVER).await;
     scene.cloud.faults().script(Door::Store, vec![Fault::Status(200); 3]);
     record(&scene).await;
     scene.server.wait_for_log(0, "upload failed, the file stays in the spool").await;
@@ -93,7 +94,7 @@ async fn a_page_that_answers_in_nextclouds_place_stores_nothing() {
 
 #[actix_rt::test]
 async fn a_large_file_is_sent_whole_at_each_try() {
-    let mut scene = Scene::synthetic(SERVER).await;
+    let mut scene = Scene::with_old_talk(SERVER).await;
     scene.cloud.faults().script(Door::Store, [Fault::Hang(Duration::from_secs(20))]);
     record(&scene).await;
     scene.server.wait_for_log(0, "recording sealed").await;

@@ -50,7 +50,7 @@ impl Recorder {
         }
         let (drawer, limits) = (self.world.drawer.clone(), self.world.limits);
         let admitting = spawn_blocking(move || {
-            let forbidden = forbidden.or_else(|| limits.forbid_start(&drawer.room().ok()?));
+            let forbidden = forbidden.or_else(|| limits.look_before_start(&drawer));
             let step = forbidden.map_or_else(|| accepted.clone(), |why| reject(&accepted.next, why));
             match drawer.save(&step.next) {
                 Ok(()) => (step, forbidden, None),

@@ -20,7 +20,7 @@ use super::{Recorder, Take};
 use crate::{
     ids::RecordingId,
     recording::{EndReason, Event, Phase, Rejection},
-    spool::Room,
+    spool::{Drawer, Room},
 };
 
 /// The pause between two looks.
@@ -61,11 +61,19 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Why a recording must not begin on this disk.
-    pub(super) fn forbid_start(&self, room: &Room) -> Option<Rejection> {
-        if room.free < self.reserve {
+    /// Why a recording must not begin, by what its disk says now. A disk that says nothing is no reason: the journal
+    /// will tell.
+    pub(super) fn look_before_start(&self, drawer: &Drawer) -> Option<Rejection> {
+        let free = drawer.free().ok()?;
+        // Only a quota is worth a look at every entry.
+        let held = if self.quota.is_some() { drawer.room().ok()?.held } else { 0 };
+        self.forbid_start(free, held)
+    }
+
+    fn forbid_start(&self, free: u64, held: u64) -> Option<Rejection> {
+        if free < self.reserve {
             Some(Rejection::DiskFull)
-        } else if self.quota.is_some_and(|quota| room.held >= quota) {
+        } else if self.quota.is_some_and(|quota| held >= quota) {
             Some(Rejection::Quota)
         } else {
             None
@@ -171,10 +179,10 @@ mod tests {
 
     #[test]
     fn a_recording_begins_only_where_there_is_room() {
-        assert_eq!(LIMITS.forbid_start(&room(100, 999)), None);
-        assert_eq!(LIMITS.forbid_start(&room(99, 0)), Some(Rejection::DiskFull));
-        assert_eq!(LIMITS.forbid_start(&room(100, 1000)), Some(Rejection::Quota));
-        assert_eq!(Limits::default().forbid_start(&room(0, u64::MAX)), None);
+        assert_eq!(LIMITS.forbid_start(100, 999), None);
+        assert_eq!(LIMITS.forbid_start(99, 0), Some(Rejection::DiskFull));
+        assert_eq!(LIMITS.forbid_start(100, 1000), Some(Rejection::Quota));
+        assert_eq!(Limits::default().forbid_start(0, u64::MAX), None);
     }
 
     #[test]

@@ -106,3 +106,31 @@ fn only_directories_with_entries_are_backends() {
     spool.drawer(&"https://a/b".parse().unwrap()).save(&recording()).unwrap();
     assert_eq!(spool.backends().unwrap(), ["https://a/b".parse().unwrap()]);
 }
+
+#[test]
+fn a_look_beside_the_owner_finds_everything_and_touches_nothing() {
+    let (directory, drawer) = spool();
+    let (good, bad) = (recording(), recording());
+    drawer.save(&bad).unwrap();
+    drawer.save(&good).unwrap();
+    fs::write(drawer.entry(bad.id).join(JOURNAL), b"{").unwrap();
+    fs::write(drawer.entry(bad.id).join("media.ogg"), b"bytes").unwrap();
+    let being_made = drawer.entry(RecordingId::random());
+    fs::create_dir(&being_made).unwrap();
+    let seen = peek(directory.path()).unwrap();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0].recording.as_ref().unwrap(), &good);
+    assert_eq!((&seen[0].backend, &seen[0].media), (&"cloud".parse().unwrap(), &None));
+    let reason = seen[1].recording.as_ref().unwrap_err();
+    assert!(seen[1].id == bad.id && reason.contains(&bad.id.to_string()), "{reason}");
+    assert_eq!(seen[1].media.as_ref().unwrap().bytes, 5);
+    assert!(being_made.exists());
+}
+
+#[test]
+fn a_spool_that_is_not_there_is_empty_and_is_not_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("spool");
+    assert!(peek(&root).unwrap().is_empty());
+    assert!(!root.exists());
+}

@@ -3,16 +3,22 @@
 //!
 //! A request that is refused is read to its end first, as the web server in front of a Nextcloud does.
 
+mod dav;
 mod notice;
 mod page;
 mod settings;
+mod share;
 mod store;
 
 use actix_web::{
     Error, HttpMessage, HttpResponse, HttpResponseBuilder,
     body::BoxBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::StatusCode,
+    guard,
+    http::{
+        StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    },
     middleware::{Next, from_fn},
     web,
 };
@@ -24,7 +30,6 @@ use tokio::time::sleep;
 use super::{
     cloud::Inside,
     faults::{Door, Fault, Line},
-    ocs,
     state::Received,
 };
 
@@ -39,14 +44,26 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
     let notice = web::resource("/v1/recording/backend")
         .wrap(from_fn(|request, next| at_door(Door::Notice, request, next)))
         .post(notice::notice);
+    let is_json = || guard::Header("content-type", "application/json");
     let store = web::resource("/v1/recording/{token}/store")
-        .wrap(from_fn(|request, next| at_door(Door::Store, request, next)))
+        .wrap(from_fn(|request: ServiceRequest, next| {
+            let is_form = request.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
+            at_door(if is_form { Door::Store } else { Door::HandIn }, request, next)
+        }))
+        .route(web::post().guard(is_json()).to(share::hand_in))
         .post(store::store);
     let request_upload = web::resource("/v1/recording/{token}/request-upload")
         .wrap(from_fn(|request, next| at_door(Door::RequestUpload, request, next)))
-        .post(no_such_route);
+        .post(share::request_upload);
     let talk = web::scope("/ocs/v2.php/apps/spreed/api");
-    app.service(page).service(talk.service(settings).service(notice).service(store).service(request_upload));
+    let directory = "/public.php/dav/uploads/{share}/{upload}";
+    let uploads = web::resource([directory, "/public.php/dav/uploads/{share}/{upload}/{name}"])
+        .wrap(from_fn(|request: ServiceRequest, next| {
+            at_door(dav::door(request.method().as_str()), request, next)
+        }))
+        .to(dav::dav);
+    app.service(page).service(uploads);
+    app.service(talk.service(settings).service(notice).service(store).service(request_upload));
 }
 
 async fn at_door(
@@ -62,15 +79,25 @@ async fn at_door(
     let response = match fault {
         Some(Fault::Status(status)) => {
             read_to_end(request.take_payload()).await;
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            request.into_response(HttpResponse::new(status))
+            request.into_response(HttpResponse::new(known(status)))
         }
-        Some(Fault::Drop | Fault::Hang(_)) => {
+        Some(Fault::Busy(status, seconds)) => {
+            read_to_end(request.take_payload()).await;
+            let busy = HttpResponseBuilder::new(known(status)).insert_header((RETRY_AFTER, seconds)).finish();
+            request.into_response(busy)
+        }
+        Some(Fault::Drop | Fault::BreakHalfway | Fault::BreakAtEnd | Fault::Hang(_)) => {
+            let body = content_length(&request);
+            match fault {
+                Some(Fault::BreakHalfway) => read(request.take_payload(), body / 2).await,
+                Some(Fault::BreakAtEnd) => read_to_end(request.take_payload()).await,
+                _ => {}
+            }
             request.into_response(HttpResponse::new(StatusCode::BAD_GATEWAY))
         }
         None | Some(Fault::Delay(_) | Fault::LoseAnswer) => serve(door, request, next).await?,
     };
-    let is_lost = matches!(fault, Some(Fault::Drop | Fault::Hang(_) | Fault::LoseAnswer));
+    let is_lost = !matches!(fault, None | Some(Fault::Status(_) | Fault::Busy(..) | Fault::Delay(_)));
     let received =
         Received { at: Timestamp::now(), door, path, answer: (!is_lost).then(|| response.status().as_u16()) };
     cloud.state.send_modify(|state| state.received.push(received));
@@ -86,8 +113,15 @@ async fn serve(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let largest = inside(&request).state.borrow().rules.largest_request;
+    if largest.is_some_and(|largest| content_length(&request) > largest) {
+        read_to_end(request.take_payload()).await;
+        let page = "<html><head><title>413 Request Entity Too Large</title></head></html>";
+        let refusal = HttpResponse::PayloadTooLarge().content_type("text/html").body(page);
+        return Ok(request.into_response(refusal));
+    }
     let is_api_request = request.headers().get("OCS-ApiRequest").is_some_and(|value| value == "true");
-    if door == Door::Page || is_api_request {
+    if !is_api(door) || is_api_request {
         return next.call(request).await;
     }
     read_to_end(request.take_payload()).await;
@@ -96,19 +130,39 @@ async fn serve(
     Ok(request.into_response(refusal))
 }
 
-/// The answer of a Talk that is too old for uploads in pieces.
-async fn no_such_route() -> HttpResponse {
-    let message = "Invalid query, please check the syntax. API specifications are here: \
-                   http://www.freedesktop.org/wiki/Specifications/open-collaboration-services.\n";
-    ocs::refusal_with(StatusCode::NOT_FOUND, 998, message, &json!([]))
+/// Whether a door belongs to Nextcloud's API.
+fn is_api(door: Door) -> bool {
+    match door {
+        Door::Settings | Door::Notice | Door::Store | Door::RequestUpload | Door::HandIn => true,
+        Door::Page | Door::MakeDirectory | Door::Chunk | Door::Look | Door::Remove | Door::Join => false,
+    }
+}
+
+fn known(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn content_length(request: &ServiceRequest) -> u64 {
+    let header = request.headers().get(CONTENT_LENGTH);
+    header.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0)
 }
 
 fn inside(request: &ServiceRequest) -> web::Data<Inside> {
     request.app_data::<web::Data<Inside>>().cloned().expect("the app is made with it")
 }
 
-async fn read_to_end(mut payload: Payload) {
-    while let Some(Ok(_)) = payload.next().await {}
+async fn read_to_end(payload: Payload) {
+    read(payload, u64::MAX).await;
+}
+
+/// Reads so many bytes of a body, or somewhat more.
+async fn read(mut payload: Payload, bytes: u64) {
+    let mut left = bytes;
+    while left > 0
+        && let Some(Ok(piece)) = payload.next().await
+    {
+        left = left.saturating_sub(piece.len() as u64);
+    }
 }
 
 /// How the recording routes of Talk say no.
@@ -185,19 +239,31 @@ mod tests {
     }
 
     #[actix_rt::test]
+    async fn a_busy_door_says_for_how_long() {
+        let (cloud, _files) = cloud();
+        cloud.faults().script(Door::Notice, [Fault::Busy(429, 7)]);
+        let answer = failed(&cloud).send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["Retry-After"]),
+            (429, &"7".parse().unwrap())
+        );
+    }
+
+    #[actix_rt::test]
+    async fn a_body_that_breaks_off_does_nothing() {
+        let (cloud, _files) = cloud();
+        cloud.faults().script(Door::Notice, [Fault::BreakHalfway, Fault::BreakAtEnd]);
+        for _ in 0..2 {
+            assert!(failed(&cloud).send().await.is_err());
+        }
+        assert_eq!(cloud.state().told("abcd1234"), []);
+        assert_eq!(cloud.state().requests_at(Door::Notice), 2);
+    }
+
+    #[actix_rt::test]
     async fn a_request_without_the_api_header_is_refused_before_its_checksum_is_looked_at() {
         let (cloud, _files) = cloud();
         let url = format!("{}/ocs/v2.php/apps/spreed/api/v1/recording/backend", cloud.address());
         assert_eq!(Client::new().post(url).body(FAILED).send().await.unwrap().status(), 412);
-    }
-
-    #[actix_rt::test]
-    async fn an_upload_in_pieces_is_not_known_here() {
-        let (cloud, _files) = cloud();
-        let answer = signed(&cloud, "v1/recording/abcd1234/request-upload", "abcd1234").send();
-        let answer = answer.await.unwrap();
-        assert_eq!(answer.status(), 404);
-        let answer: Value = answer.json().await.unwrap();
-        assert_eq!(answer["ocs"]["meta"]["statuscode"], 998);
     }
 }

@@ -28,11 +28,12 @@ pub(super) async fn settings(cloud: Data<Inside>, request: HttpRequest, room: Qu
     if cloud.state.borrow().recording(&room.token).is_none() {
         return ocs::refusal(StatusCode::NOT_FOUND, &json!(null));
     }
+    let server = cloud.state.borrow().signals_as.clone();
     ocs::ok(&json!({
         "signalingMode": "external",
         "userId": null,
         "hideWarning": false,
-        "server": cloud.signaling_address,
+        "server": server.as_ref().unwrap_or(&cloud.signaling_address),
         "ticket": "demo:ticket",
         "helloAuthParams": {
             "1.0": {"userid": null, "ticket": "demo:ticket"},

@@ -1,10 +1,11 @@
 //! The signaling server: as much of it as an internal client sees.
 //!
-//! One task per connection, all owned by [`serve`]. Whoever joins a room is entered in the state of the cloud
-//! and leaves it with the connection, however that ends: a [`Seat`] is given back when it is dropped.
-//! Unlike the real server it forgets a session at once instead of after 30 s.
+//! One task a connection, all owned by [`serve`]. Whoever joins a room is entered in the state of the cloud, and leaves
+//! it with a `bye`, or half a minute after the connection was cut, unless the session is taken up again by then.
+//! `talk` is one connection; `hub` keeps the sessions; `messages` are what is said.
 
-mod messages;
+mod hub;
+pub(super) mod messages;
 mod talk;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::sleep,
 };
 use tokio_tungstenite::{
     accept_hdr_async,
@@ -21,18 +23,21 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{cloud::Inside, state::Session};
+pub(super) use self::hub::Hub;
+use super::cloud::Inside;
 
 /// Serves until it is dropped.
 pub(super) async fn serve(listener: TcpListener, cloud: Arc<Inside>) {
+    let power = cloud.hub.power();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => {
-                if let Ok((stream, _)) = accepted {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if *power.borrow() => {
                     connections.spawn(connection(stream, cloud.clone()));
                 }
-            }
+                _ => {}
+            },
             Some(_) = connections.join_next() => {}
         }
     }
@@ -40,8 +45,12 @@ pub(super) async fn serve(listener: TcpListener, cloud: Arc<Inside>) {
 
 async fn connection(stream: TcpStream, cloud: Arc<Inside>) {
     // Errors are those of a client that went away.
-    if let Ok(socket) = accept_hdr_async(stream, only_at_its_path).await {
-        drop(talk::talk(socket, cloud).await);
+    let Ok(socket) = accept_hdr_async(stream, only_at_its_path).await else { return };
+    let Some((session, mail)) = talk::talk(socket, cloud.clone()).await else { return };
+    cloud.hub.lay_by(&session, mail);
+    sleep(cloud.hub.kept_for()).await;
+    if cloud.hub.forget(&session) {
+        cloud.leave(&session);
     }
 }
 
@@ -53,36 +62,6 @@ fn only_at_its_path(request: &Request, response: Response) -> Result<Response, E
     let mut refusal = ErrorResponse::new(None);
     *refusal.status_mut() = StatusCode::NOT_FOUND;
     Err(refusal)
-}
-
-/// A session's place in a room.
-struct Seat {
-    cloud: Arc<Inside>,
-    id: String,
-    room: String,
-}
-
-impl Seat {
-    fn take(cloud: Arc<Inside>, id: &str, room: &str, in_call: u64) -> Self {
-        let session = Session { id: id.to_owned(), room: room.to_owned(), in_call, present: true };
-        cloud.state.send_modify(|state| state.sessions.push(session));
-        Self { cloud, id: id.to_owned(), room: room.to_owned() }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Session)) {
-        self.cloud.state.send_modify(|state| {
-            let mut sessions = state.sessions.iter_mut().rev();
-            if let Some(session) = sessions.find(|session| session.id == self.id) {
-                change(session);
-            }
-        });
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.change(|session| session.present = false);
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! One connection: welcome, hello, in-call flag, room, bye.
 //!
-//! A client that does not say hello within two seconds is sent away. One that did is told when the call in
-//! its room ends and when the room is deleted.
+//! A client that does not say hello within two seconds is sent away, and nobody is heard after ten wrong hellos.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,12 +17,13 @@ use tokio_tungstenite::{
 use url::Url;
 use uuid::Uuid;
 
-use super::{Seat, messages};
-use crate::demo::cloud::Inside;
+use super::{hub::Mail, messages};
+use crate::demo::{cloud::Inside, state::Session};
 use crate::signature::Signature;
 
 const HELLO_LIMIT: Duration = Duration::from_secs(2);
 const PING_EVERY: Duration = Duration::from_secs(54);
+const WRONG_HELLOS: usize = 10;
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -34,53 +34,24 @@ enum Then {
     Close,
 }
 
-/// What the room of a session was like when it was last told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Call {
-    On,
-    Over,
-    RoomDeleted,
-}
-
 struct Client {
     cloud: Arc<Inside>,
-    /// Empty before hello.
-    id: String,
+    /// The session after a hello, and what it has still to be told.
+    session: Option<(String, Mail)>,
     in_call: u64,
-    seat: Option<Seat>,
-    told: Call,
 }
 
-/// Talks with one client until it leaves.
-pub(super) async fn talk(mut socket: Socket, cloud: Arc<Inside>) -> Result<(), Error> {
-    let mut changes = cloud.state.subscribe();
-    let mut client = Client { cloud, id: String::new(), in_call: 0, seat: None, told: Call::On };
-    let mut hello_until = Instant::now() + HELLO_LIMIT;
-    let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
-    send(&mut socket, vec![messages::welcome()]).await?;
-    loop {
-        tokio::select! {
-            frame = socket.next() => {
-                let Some(frame) = frame else { return Ok(()) };
-                let (answers, then) = match frame? {
-                    Message::Text(text) => client.answer(&text),
-                    Message::Close(_) => return Ok(()),
-                    _ => continue,
-                };
-                hello_until = Instant::now() + HELLO_LIMIT;
-                send(&mut socket, answers).await?;
-                if then == Then::Close {
-                    return socket.close(None).await;
-                }
-            }
-            Ok(()) = changes.changed() => send(&mut socket, client.news()).await?,
-            _ = pings.tick() => socket.send(Message::Ping(Bytes::new())).await?,
-            () = sleep_until(hello_until), if client.id.is_empty() => {
-                send(&mut socket, vec![messages::hello_timeout()]).await?;
-                return socket.close(None).await;
-            }
-        }
+/// Talks with one client until it leaves. Returns the session of one that did not say goodbye.
+pub(super) async fn talk(mut socket: Socket, cloud: Arc<Inside>) -> Option<(String, Mail)> {
+    let mut power = cloud.hub.power();
+    let mut client = Client { cloud, session: None, in_call: 0 };
+    tokio::select! {
+        // Errors are those of a client that went away.
+        ended = client.converse(&mut socket) => drop(ended),
+        // Whoever is connected hears of the next outage, however short. An error means that the cloud is gone.
+        outage = power.changed() => drop(outage),
     }
+    client.session
 }
 
 async fn send(socket: &mut Socket, messages: Vec<Value>) -> Result<(), Error> {
@@ -90,28 +61,97 @@ async fn send(socket: &mut Socket, messages: Vec<Value>) -> Result<(), Error> {
     Ok(())
 }
 
+/// What the session has to be told next; nothing before it exists.
+async fn news(session: &mut Option<(String, Mail)>) -> Value {
+    match session {
+        Some((_, mail)) => match mail.recv().await {
+            Some(message) => message,
+            // The session was forgotten.
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
 impl Client {
+    async fn converse(&mut self, socket: &mut Socket) -> Result<(), Error> {
+        let mut hello_until = Instant::now() + HELLO_LIMIT;
+        let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        send(socket, vec![messages::welcome()]).await?;
+        loop {
+            let expects_hello = self.session.is_none();
+            tokio::select! {
+                frame = socket.next() => {
+                    let Some(frame) = frame else { return Ok(()) };
+                    let (answers, then) = match frame? {
+                        Message::Text(text) => self.answer(&text),
+                        Message::Close(_) => return Ok(()),
+                        _ => continue,
+                    };
+                    hello_until = Instant::now() + HELLO_LIMIT;
+                    send(socket, answers).await?;
+                    if then == Then::Close {
+                        return socket.close(None).await;
+                    }
+                }
+                message = news(&mut self.session) => send(socket, vec![message]).await?,
+                _ = pings.tick() => socket.send(Message::Ping(Bytes::new())).await?,
+                () = sleep_until(hello_until), if expects_hello => {
+                    send(socket, vec![messages::hello_timeout()]).await?;
+                    return socket.close(None).await;
+                }
+            }
+        }
+    }
+
     fn answer(&mut self, text: &str) -> (Vec<Value>, Then) {
         let Ok(message) = serde_json::from_str::<Value>(text) else {
             return (vec![messages::error(&Value::Null, "invalid_format")], Then::GoOn);
         };
         let id = &message["id"];
-        let answers = match message["type"].as_str().unwrap_or_default() {
-            "hello" if self.id.is_empty() => vec![self.hello(id, &message["hello"])],
-            _ if self.id.is_empty() => vec![messages::error(id, "hello_expected")],
-            "internal" => self.internal(&message["internal"]),
-            "room" => self.join(id, message["room"]["roomid"].as_str().unwrap_or_default()),
-            "bye" => return (vec![messages::bye(id)], Then::Close),
-            _ => Vec::new(),
+        let said = message["type"].as_str().unwrap_or_default();
+        let Some((session, _)) = &self.session else {
+            let answer = match said {
+                "hello" => self.hello(id, &message["hello"]),
+                _ => messages::error(id, "hello_expected"),
+            };
+            return (vec![answer], Then::GoOn);
         };
-        (answers, Then::GoOn)
+        let session = session.clone();
+        match said {
+            "internal" => self.internal(&session, &message["internal"]),
+            "room" => {
+                let room = message["room"]["roomid"].as_str().unwrap_or_default();
+                return (self.join(&session, id, room), Then::GoOn);
+            }
+            "bye" => {
+                self.session = None;
+                self.cloud.hub.end(&session);
+                self.cloud.leave(&session);
+                return (vec![messages::bye(id)], Then::Close);
+            }
+            _ => {}
+        }
+        (Vec::new(), Then::GoOn)
     }
 
     fn hello(&mut self, id: &Value, hello: &Value) -> Value {
-        if hello["resumeid"].is_string() {
-            return messages::error(id, "no_such_session");
+        let version = hello["version"].as_str().unwrap_or("1.0");
+        if let Some(resume) = hello["resumeid"].as_str() {
+            let session = messages::session_of(resume);
+            let Some(mail) = self.cloud.hub.take_up(session) else {
+                return messages::error(id, "no_such_session");
+            };
+            self.session = Some((session.to_owned(), mail));
+            return messages::hello(id, session, version);
+        }
+        if self.cloud.state.borrow().wrong_hellos >= WRONG_HELLOS {
+            return messages::error(id, "too_many_requests");
         }
         if let Err(code) = self.check(&hello["auth"]) {
+            if code != "invalid_format" {
+                self.cloud.state.send_modify(|state| state.wrong_hellos += 1);
+            }
             return messages::error(id, code);
         }
         let features = hello["features"].as_array();
@@ -119,8 +159,11 @@ impl Client {
             features.is_some_and(|features| features.iter().any(|feature| feature == "internal-incall"));
         // In call with sound, unless it says otherwise.
         self.in_call = if hidden { 0 } else { 3 };
-        self.id = Uuid::new_v4().simple().to_string();
-        messages::hello(id, &self.id, hello["version"].as_str().unwrap_or("1.0"))
+        let session = Uuid::new_v4().simple().to_string();
+        let mail = self.cloud.hub.enter(&session);
+        let answer = messages::hello(id, &session, version);
+        self.session = Some((session, mail));
+        answer
     }
 
     /// Whether an internal client may come in; else the error's code.
@@ -134,67 +177,43 @@ impl Client {
         if !signature.verifies(&self.cloud.settings.internal_secret, b"") {
             return Err("invalid_token");
         }
-        let origin = |url: &str| Url::parse(url).map(|url| url.origin());
-        match (origin(&backend), origin(&self.cloud.address)) {
-            (Ok(theirs), Ok(ours)) if theirs == ours => Ok(()),
-            _ => Err("invalid_backend"),
-        }
+        let origin = |url: &str| Url::parse(url).map(|url| url.origin()).ok();
+        let known = [Some(self.cloud.address.clone()), self.cloud.state.borrow().calls_as.clone()];
+        let theirs = origin(&backend).ok_or("invalid_backend")?;
+        let is_known = known.iter().flatten().any(|ours| origin(ours).as_ref() == Some(&theirs));
+        if is_known { Ok(()) } else { Err("invalid_backend") }
     }
 
-    fn internal(&mut self, internal: &Value) -> Vec<Value> {
-        let Some(in_call) = internal["incall"]["incall"].as_u64() else {
-            return Vec::new();
-        };
+    fn internal(&mut self, session: &str, internal: &Value) {
+        let Some(in_call) = internal["incall"]["incall"].as_u64() else { return };
         self.in_call = in_call;
-        if let Some(seat) = &self.seat {
-            seat.change(|session| session.in_call = in_call);
+        let room = self.cloud.change_session(session, |session| session.in_call = in_call);
+        if let Some(room) = room {
+            self.cloud.tell_participants(&room, None);
         }
-        Vec::new()
     }
 
-    fn join(&mut self, id: &Value, room: &str) -> Vec<Value> {
-        if self.seat.as_ref().is_some_and(|seat| seat.room == room) {
-            return vec![messages::error(id, "already_joined")];
+    /// Any room will do, also one that does not exist.
+    fn join(&mut self, session: &str, id: &Value, token: &str) -> Vec<Value> {
+        let before = self.cloud.room_of(session);
+        let room = self.cloud.state.borrow().rooms.get(token).cloned();
+        if before.as_deref() == Some(token) {
+            return vec![messages::already_joined(id, token, room.as_ref())];
         }
-        // The old seat is given back before the new one is taken.
-        self.seat = None;
-        if room.is_empty() {
-            return vec![messages::room(id, "")];
+        self.cloud.leave(session);
+        if token.is_empty() {
+            return vec![messages::room(id, "", None)];
         }
-        self.seat = Some(Seat::take(self.cloud.clone(), &self.id, room, self.in_call));
-        let state = self.cloud.state.borrow();
-        let talk_room = state.rooms.get(room);
-        let somebody = talk_room.filter(|room| room.in_call).map(|room| room.owner.as_str());
-        self.told = if somebody.is_some() { Call::On } else { Call::Over };
-        vec![
-            messages::room(id, room),
-            messages::joined(&self.id, somebody),
-            messages::participants(room, &self.id, self.in_call, somebody),
-        ]
-    }
-
-    /// What a session must hear about a change in its room.
-    fn news(&mut self) -> Vec<Value> {
-        let Some(seat) = &self.seat else {
-            return Vec::new();
-        };
-        let room = seat.room.clone();
-        let call = match self.cloud.state.borrow().rooms.get(&room) {
-            None => Call::RoomDeleted,
-            Some(room) if room.in_call => Call::On,
-            Some(_) => Call::Over,
-        };
-        if self.told == call {
-            return Vec::new();
+        let joined = messages::internal_joined(session);
+        self.cloud.tell_room(token, &joined);
+        let entry =
+            Session { id: session.to_owned(), room: token.to_owned(), in_call: self.in_call, present: true };
+        self.cloud.state.send_modify(|state| state.sessions.push(entry));
+        self.cloud.tell_participants(token, None);
+        let mut answers = vec![messages::room(id, token, room.as_ref()), joined];
+        if let Some(room) = room.filter(|room| !room.callers.is_empty()) {
+            answers.push(messages::users_joined(&room.callers));
         }
-        self.told = call;
-        match call {
-            Call::On => Vec::new(),
-            Call::Over => vec![messages::call_over(&room)],
-            Call::RoomDeleted => {
-                self.seat = None;
-                messages::room_deleted()
-            }
-        }
+        answers
     }
 }

@@ -18,17 +18,20 @@ use crate::{Server, disk::SmallDisk};
 
 /// The room of every scene.
 pub const ROOM: &str = "abcd1234";
-/// Whom it belongs to.
+/// Another room, of another owner.
+pub const OTHER_ROOM: &str = "efgh5678";
+/// Whom the first one belongs to.
 pub const OWNER: &str = "alice";
-/// Rooms whose calls have nothing to show, or to say.
+/// A room whose picture stands still.
 pub const STILL: &str = "still";
-/// The picture is black.
+/// A room whose picture is black.
 pub const BLACK: &str = "black";
-/// The sound is silence.
+/// A room whose sound is silence.
 pub const SILENT: &str = "silent";
 /// The recording secret of every scene.
 pub const SECRET: &str = "open sesame";
-const INTERNAL: &str = "internal secret";
+/// The internal secret of every scene.
+pub const INTERNAL: &str = "internal secret";
 
 /// How a scene differs from the plain one.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +46,8 @@ pub struct Setup {
     pub spool_mib: Option<u32>,
     /// What the server takes for the internal secret, where it is not the right one.
     pub internal_secret: Option<&'static str>,
+    /// Variables in the environment of the server.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 /// Everything around one server.
@@ -62,6 +67,13 @@ impl Scene {
         Self::start(binary, Setup { recording: "engine = \"synthetic\"", ..Setup::default() }).await
     }
 
+    /// The same with a Talk that is too old for uploads in chunks.
+    pub async fn with_old_talk(binary: &str) -> Self {
+        let scene = Self::synthetic(binary).await;
+        scene.cloud.rule(|rules| rules.old_talk = true);
+        scene
+    }
+
     /// A server with these settings.
     ///
     /// # Panics
@@ -72,7 +84,7 @@ impl Scene {
         let cloud = Cloud::start(Settings {
             recording_secret: SecretString::from(SECRET),
             internal_secret: SecretString::from(INTERNAL),
-            rooms: [(ROOM, OWNER), ("efgh5678", "bob"), (STILL, OWNER), (BLACK, OWNER), (SILENT, OWNER)]
+            rooms: [(ROOM, OWNER), (OTHER_ROOM, "bob"), (STILL, OWNER), (BLACK, OWNER), (SILENT, OWNER)]
                 .map(|(room, owner)| (room.to_owned(), owner.to_owned()))
                 .to_vec(),
             files: directory.path().join("files"),
@@ -95,7 +107,7 @@ impl Scene {
             setup.more,
         );
         fs::write(&config, text).expect("the configuration is written");
-        let server = Server::start(binary, &config).await;
+        let server = Server::start_in(binary, &config, setup.environment).await;
         cloud.use_recorder(server.url());
         Self { server, cloud, _disk: disk, directory }
     }
@@ -103,6 +115,11 @@ impl Scene {
     /// The directory of the scene.
     pub fn directory(&self) -> PathBuf {
         self.directory.path().to_owned()
+    }
+
+    /// The directory of the recordings.
+    pub fn spool(&self) -> PathBuf {
+        self.directory.path().join("spool")
     }
 
     /// Kills the server and starts it again; the cloud learns its new address.

@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Server {
     binary: PathBuf,
     config: PathBuf,
+    environment: Vec<(&'static str, String)>,
     marker: String,
     log: Arc<Mutex<String>>,
     child: Option<Child>,
@@ -33,9 +34,18 @@ impl Server {
     /// # Panics
     /// When it ends or does not listen within 20 seconds; the message has its log.
     pub async fn start(binary: &str, config: &Path) -> Self {
+        Self::start_in(binary, config, Vec::new()).await
+    }
+
+    /// The same, with these variables in its environment.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_in(binary: &str, config: &Path, environment: Vec<(&'static str, String)>) -> Self {
         let mut server = Self {
             binary: binary.into(),
             config: config.to_owned(),
+            environment,
             marker: config.parent().unwrap_or(config).display().to_string(),
             log: Arc::default(),
             child: None,
@@ -56,6 +66,7 @@ impl Server {
             .args(["--config".as_ref(), self.config.as_os_str()])
             .env("RUNTIME_DIRECTORY", self.runtime_directory())
             .env_remove("RUST_LOG")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -163,6 +174,14 @@ impl Server {
     /// When it does not end within 20 seconds.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
+        self.wait_for_end().await
+    }
+
+    /// Waits for the end that something else brings about.
+    ///
+    /// # Panics
+    /// When it does not end within 20 seconds.
+    pub async fn wait_for_end(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("the server runs");
         let begun = Instant::now();
         loop {

@@ -27,6 +27,18 @@ pub fn by_kind(marker: &str) -> BTreeMap<&'static str, Usage> {
     kinds
 }
 
+/// The resident memory of a process in MiB.
+///
+/// # Panics
+/// When there is no such process.
+pub fn resident_mib(pid: u32) -> f64 {
+    let process = Process::new(pid.cast_signed()).expect("the process runs");
+    let pages = process.statm().expect("its memory can be read").resident;
+    #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^52 bytes")]
+    let mib = (pages * procfs::page_size()) as f64 / f64::from(1 << 20);
+    mib
+}
+
 fn of(found: &Found) -> Option<Usage> {
     let process = Process::new(found.pid).ok()?;
     let stat = process.stat().ok()?;

@@ -1,0 +1,165 @@
+//! Starts recordings, stops them, and waits for each to be over, so many at a time.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+    io::{self, Write},
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
+
+use super::{
+    Options, Report,
+    gauges::{Gauges, resident_memory},
+    ledger::Progress,
+    report::Lap,
+    script::Script,
+    target::Target,
+    verdict::Verdict,
+};
+
+/// A recording that takes longer is lost.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// The pause between two scrapes.
+const SCRAPE: Duration = Duration::from_millis(250);
+
+/// Drives a target through the script.
+pub(super) struct Driver<'a> {
+    script: &'a Script,
+    target: &'a dyn Target,
+    gauges: &'a Gauges,
+    options: &'a Options,
+    /// The next recording.
+    next: u64,
+    over: Cell<u64>,
+    /// Rooms that are being recorded.
+    busy: RefCell<HashSet<u64>>,
+    laps: Vec<Lap>,
+}
+
+impl<'a> Driver<'a> {
+    pub(super) fn new(
+        script: &'a Script,
+        target: &'a dyn Target,
+        gauges: &'a Gauges,
+        options: &'a Options,
+    ) -> Self {
+        let (over, busy) = (Cell::new(0), RefCell::default());
+        Self { script, target, gauges, options, next: 0, over, busy, laps: Vec::new() }
+    }
+
+    /// Lets one lap of recordings begin and come to their ends.
+    pub(super) async fn lap(&mut self, lap: u32) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let (first, last) = (self.next, self.next + self.options.recordings);
+        self.next = last;
+        let this = &*self;
+        tokio::select! {
+            done = this.record(first..last) => done?,
+            failed = this.scrape() => return failed,
+            () = this.show(lap, first, begun) => {}
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        self.laps.push(Lap::new(self.options.recordings, seconds, resident_memory(self.target.pid())));
+        eprintln!();
+        Ok(())
+    }
+
+    /// What came out of all laps.
+    pub(super) fn report(self, verdict: Verdict) -> Report {
+        Report::new(self.options, self.laps, self.gauges, verdict)
+    }
+
+    async fn record(&self, numbers: std::ops::Range<u64>) -> anyhow::Result<()> {
+        let mut under_way = FuturesUnordered::new();
+        let mut pace = self.options.rate.map(|rate| interval(Duration::from_secs_f64(1.0 / rate)));
+        if let Some(pace) = &mut pace {
+            // What could not be begun in time is made up for.
+            pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        }
+        for number in numbers {
+            while under_way.len() >= self.options.in_flight {
+                under_way.next().await.transpose()?;
+            }
+            if let Some(pace) = &mut pace {
+                pace.tick().await;
+            }
+            under_way.push(self.live(number));
+            // Those under way go on while others are begun.
+            while let Some(Some(done)) = under_way.next().now_or_never() {
+                done?;
+            }
+        }
+        while let Some(done) = under_way.next().await {
+            done?;
+        }
+        Ok(())
+    }
+
+    /// One recording from its start to its end.
+    async fn live(&self, number: u64) -> anyhow::Result<()> {
+        let room = self.script.room_of(number);
+        while !self.busy.borrow_mut().insert(room) {
+            sleep(Duration::from_millis(10)).await;
+        }
+        let life = timeout(PATIENCE, self.order_and_stop(number)).await;
+        life.with_context(|| format!("recording {number} is not over after {PATIENCE:?}"))??;
+        self.busy.borrow_mut().remove(&room);
+        self.over.set(self.over.get() + 1);
+        Ok(())
+    }
+
+    async fn order_and_stop(&self, number: u64) -> anyhow::Result<()> {
+        let mut progress = self.target.ledger().open(number);
+        self.gauges.start.note(self.target.start(number).await?);
+        if self.script.course(number).is_stopped {
+            reach(&mut progress, Progress::Started).await?;
+            self.gauges.stop.note(self.target.stop_recording(number).await?);
+        }
+        reach(&mut progress, Progress::Over).await
+    }
+
+    /// Scrapes until it fails.
+    async fn scrape(&self) -> anyhow::Result<()> {
+        loop {
+            sleep(SCRAPE).await;
+            let begun = Instant::now();
+            let text = self.target.scrape().await?;
+            ensure!(!text.is_empty(), "a scrape was empty");
+            self.gauges.scrape.note(begun.elapsed());
+        }
+    }
+
+    /// A line of progress, for ever.
+    async fn show(&self, lap: u32, first: u64, begun: Instant) {
+        let (mut seconds, mut before) = (interval(Duration::from_secs(1)), first);
+        seconds.tick().await;
+        loop {
+            seconds.tick().await;
+            let over = self.over.get();
+            eprint!(
+                "\rlap {lap}  {:5.0} s  {over:>10} over  {:>7} /s  {:>6} under way  {:>5} MiB ",
+                begun.elapsed().as_secs_f64(),
+                over.saturating_sub(before),
+                self.busy.borrow().len(),
+                resident_memory(self.target.pid()) >> 20,
+            );
+            // A terminal that is gone is no reason to stop.
+            drop(io::stderr().flush());
+            before = over;
+        }
+    }
+}
+
+async fn reach(progress: &mut watch::Receiver<Progress>, wanted: Progress) -> anyhow::Result<()> {
+    let reached = progress.wait_for(|progress| *progress >= wanted).await.is_ok();
+    // The ledger drops the sender of a recording that is over.
+    ensure!(reached || *progress.borrow() == Progress::Over, "the ledger lost a recording");
+    Ok(())
+}
