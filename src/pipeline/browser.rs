@@ -120,12 +120,12 @@ impl Browser {
         &self.page
     }
 
-    /// Waits until it dies, or its page does not show the call any more.
-    pub(super) async fn ended(&mut self) -> EngineError {
+    /// Waits until it dies, its page does not show the call any more, or has not answered for this long.
+    pub(super) async fn ended(&mut self, unresponsive: Option<Duration>) -> EngineError {
         tokio::select! {
             died = self.program.ended() => died,
             gone = self.page.bidi.ended() => EngineError::new(STAGE, gone),
-            gone = health::watch(&self.page) => gone,
+            gone = health::watch(&self.page, unresponsive) => gone,
         }
     }
 

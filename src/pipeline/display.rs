@@ -3,18 +3,26 @@
 //! Xvfb picks a free display number itself and says it when it is ready. It demands a random cookie from whoever
 //! connects. Asked to end it removes its socket; if it had to be killed, [`remove_remains`] does so.
 
-use std::{fs, io, os::unix::net::UnixStream, path::Path, time::Duration};
+use std::{
+    fmt, fs, io,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use actors::ports::EngineError;
 use rustix::process::Signal;
 use uuid::Uuid;
 
 use super::{
+    picture::Eye,
     process::{Launch, Program, Stream},
     scratch::{Environment, Scratch},
 };
 
 const STAGE: &str = "display";
+/// How the cookie is called.
+pub(super) const COOKIE_NAME: &[u8] = b"MIT-MAGIC-COOKIE-1";
 const PATIENCE: Duration = Duration::from_secs(15);
 const GRACE: Duration = Duration::from_secs(2);
 /// File in the runtime directory: display number and process id, for who must clean up.
@@ -34,6 +42,7 @@ pub(super) struct Size {
 pub(super) struct Display {
     program: Program,
     name: String,
+    eye: Eye,
 }
 
 impl Display {
@@ -46,7 +55,8 @@ impl Display {
         environment: &mut Environment,
         size: Size,
     ) -> Result<Self, EngineError> {
-        let cookie = scratch.write("xauthority", &authority(Uuid::new_v4().as_bytes()))?;
+        let secret = Uuid::new_v4().into_bytes();
+        let cookie = scratch.write("xauthority", &authority(&secret))?;
         let mut program = Program::launch(Launch {
             stage: STAGE,
             program: "Xvfb".into(),
@@ -63,12 +73,18 @@ impl Display {
         let name = format!(":{number}");
         environment.set("DISPLAY", &name);
         environment.set("XAUTHORITY", cookie);
-        Ok(Self { program, name })
+        let eye = Eye { socket: socket(number), cookie: secret };
+        Ok(Self { program, name, eye })
     }
 
     /// Its name, such as `:7`.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Looks at what it shows.
+    pub(super) fn eye(&self) -> Eye {
+        self.eye.clone()
     }
 
     /// Waits until it dies.
@@ -81,10 +97,24 @@ impl Display {
         self.program.is_dead()
     }
 
+    /// Kills it.
+    pub(super) fn kill(&mut self) {
+        self.program.kill();
+    }
+
     /// Ends it.
     pub(super) async fn stop(&mut self) {
         self.program.stop(Signal::TERM, GRACE).await;
     }
+}
+
+/// The error of a display that does not answer, and how that was noticed.
+pub(super) fn hangs(noticed: impl fmt::Display) -> EngineError {
+    EngineError::new(STAGE, format!("Xvfb does not answer any more ({noticed})"))
+}
+
+fn socket(number: u32) -> PathBuf {
+    format!("/tmp/.X11-unix/X{number}").into()
 }
 
 fn arguments(size: Size, authority: &Path) -> Vec<String> {
@@ -98,10 +128,9 @@ fn arguments(size: Size, authority: &Path) -> Vec<String> {
 /// An X authority file with one cookie for every display of every host: the number is not known yet.
 fn authority(cookie: &[u8; 16]) -> Vec<u8> {
     const ANY_HOST: u16 = 0xFFFF;
-    const NAME: &[u8] = b"MIT-MAGIC-COOKIE-1";
     let mut file = ANY_HOST.to_be_bytes().to_vec();
     // Address and display number are empty: each matches all.
-    for field in [b"".as_slice(), b"", NAME, cookie] {
+    for field in [b"".as_slice(), b"", COOKIE_NAME, cookie] {
         let length = u16::try_from(field.len()).unwrap_or(u16::MAX);
         file.extend_from_slice(&length.to_be_bytes());
         file.extend_from_slice(field);
@@ -114,15 +143,13 @@ fn authority(cookie: &[u8; 16]) -> Vec<u8> {
 pub(super) fn remove_remains(directory: &Path) {
     let Ok(note) = fs::read_to_string(directory.join(NOTE)) else { return };
     let Some((number, pid)) = note.split_once(' ') else { return };
-    if number.parse::<u32>().is_err() {
-        return;
-    }
+    let Ok(number) = number.parse::<u32>() else { return };
     let lock = format!("/tmp/.X{number}-lock");
     if fs::read_to_string(&lock).is_ok_and(|holder| holder.trim() == pid) {
         // Whoever comes first removes it; that it is gone is what counts.
         drop(fs::remove_file(lock));
     }
-    let socket = format!("/tmp/.X11-unix/X{number}");
+    let socket = socket(number);
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     if UnixStream::connect(&socket).is_err_and(refused) {
         drop(fs::remove_file(socket));

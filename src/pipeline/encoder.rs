@@ -4,9 +4,11 @@
 //! - Both inputs are stamped by the same clock, and `-isync` keeps the distance between their beginnings: ffmpeg opens
 //!   the sound first and would otherwise start the picture that much too early.
 //! - `-enc_time_base` keeps the times of frames as they are; ffmpeg would move them by up to 20 ms.
-//! - Matroska and WebM are written in clusters of a second at most, each flushed, so that a crash loses no more.
+//! - Media is written in pieces of a second at most, each flushed, so that a crash loses little more. An MP4 becomes one
+//!   piece again when it is [mended](super::mend).
 //! - It is asked to end by SIGINT: it then seals the file, and exits with 255 or 0. SIGTERM does the same, and that is
 //!   what it gets from the kernel when this server dies.
+//! - A display or a sound server that hangs holds it up: it then neither writes nor ends until that one is killed.
 
 use std::{
     ffi::OsString,
@@ -16,13 +18,17 @@ use std::{
     time::Duration,
 };
 
-use actors::{ports::EngineError, recording::Kind};
+use actors::{
+    ports::{Cue, Cues, EngineError},
+    recording::Kind,
+};
 use rustix::process::Signal;
-use tokio::time::timeout;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::{
     display::Size,
     process::{Launch, Program, Stream},
+    progress::{Finding, Pace, Progress, TICK},
     scratch::Environment,
 };
 use crate::config::Ffmpeg;
@@ -31,6 +37,8 @@ const STAGE: &str = "encoder";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long it may do nothing after it was asked to end. Frames may still be waiting to be encoded.
 const GRACE: Duration = Duration::from_secs(20);
+/// The same for what it takes picture and sound from.
+const GRACE_OF_INPUTS: Duration = Duration::from_secs(5);
 /// What a page draws is on the screen, and in the next frame that is taken of it, about so many seconds later. Sound
 /// needs no such time.
 const SCREEN_LAG: &str = "-itsoffset -0.020";
@@ -61,13 +69,6 @@ pub(super) struct Encoder {
     progress: Progress,
 }
 
-/// What ffmpeg says of its work.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Progress {
-    frames: u64,
-    seconds: f64,
-}
-
 impl Encoder {
     /// Starts to record.
     ///
@@ -81,7 +82,7 @@ impl Encoder {
         let Some((program, global)) = ffmpeg.common.split_first() else {
             return Err(EngineError::new(STAGE, "[ffmpeg] common is empty: it names the program to start"));
         };
-        let media = take.directory.join(format!("media{}", extension(ffmpeg, take.kind)));
+        let media = media(ffmpeg, take.kind, take.directory);
         let mut arguments: Vec<OsString> =
             arguments(ffmpeg, global, take).into_iter().map(Into::into).collect();
         arguments.push(media.clone().into_os_string());
@@ -117,24 +118,54 @@ impl Encoder {
         Err(self.program.error(cause))
     }
 
-    /// Waits until it ends by itself, which it should not do, and keeps count meanwhile.
-    pub(super) async fn ended(&mut self) -> EngineError {
-        while let Some(line) = self.program.next_line().await {
-            self.progress.read(&line);
+    /// Waits until it ends by itself or writes nothing any more, and tells meanwhile how it keeps up.
+    pub(super) async fn ended(&mut self, cues: &Cues) -> EngineError {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last_tick = Instant::now();
+        let mut pace = Pace::from(&self.progress);
+        loop {
+            let now = tokio::select! {
+                line = self.program.next_line() => match line {
+                    Some(line) => {
+                        self.progress.read(&line);
+                        continue;
+                    }
+                    None => return self.program.ended().await,
+                },
+                now = ticks.tick() => now,
+            };
+            match pace.tick(&self.progress, now - last_tick) {
+                Some(Finding::Stalled(seconds)) => {
+                    return self.program.error(format!("ffmpeg has not written anything for {seconds} s"));
+                }
+                Some(Finding::Speed(speed)) => {
+                    cues.give(Cue::Encoding { speed, dropped_frames: self.progress.dropped });
+                }
+                None => {}
+            }
+            last_tick = now;
         }
-        self.program.ended().await
     }
 
     /// Ends it so that the file is sealed. Says how many seconds the media has: 0 if nothing was written, and then
-    /// there is no file either.
+    /// there is no file either. It does not listen while it waits for a display or a sound server that hangs:
+    /// `cut_off` has to end both.
     ///
     /// # Errors
     /// When the file may lack its end.
-    pub(super) async fn stop(&mut self) -> Result<f64, EngineError> {
+    pub(super) async fn stop(&mut self, cut_off: impl FnOnce()) -> Result<f64, EngineError> {
         let media = self.media.clone();
         // Some containers are written anew from beginning to end when they are sealed.
         let written = || fs::metadata(&media).ok().map(|found| (found.len(), found.modified().ok()));
-        let status = self.program.stop_unless_busy(Signal::INT, GRACE, written).await;
+        // Only once: a second signal would keep it from sealing.
+        self.program.ask(Signal::INT);
+        let mut status = self.program.wait_while_busy(GRACE_OF_INPUTS, written).await;
+        if status.is_none() {
+            cut_off();
+            status = self.program.wait_while_busy(GRACE, written).await;
+        }
+        let status = self.program.finish(status, GRACE).await;
         while let Some(line) = self.program.unread_line() {
             self.progress.read(&line);
         }
@@ -158,18 +189,14 @@ impl Encoder {
     }
 }
 
-impl Progress {
-    /// Takes in one line of `-progress`.
-    fn read(&mut self, line: &str) {
-        match line.split_once('=') {
-            Some(("frame", value)) => self.frames = value.trim().parse().unwrap_or(self.frames),
-            Some(("out_time_us", value)) => {
-                let time = value.trim().parse::<u64>().map(Duration::from_micros);
-                self.seconds = time.map_or(self.seconds, |time| time.as_secs_f64());
-            }
-            _ => {}
-        }
-    }
+/// The media file of a recording in this directory.
+pub(super) fn media(ffmpeg: &Ffmpeg, kind: Kind, directory: &Path) -> PathBuf {
+    directory.join(format!("media{}", extension(ffmpeg, kind)))
+}
+
+/// Whether a file is in fragments even when it is sealed: an MP4 that a crash cannot spoil is.
+pub(super) fn writes_fragments(media: &Path) -> bool {
+    media.extension().is_some_and(|extension| extension == "mp4")
 }
 
 fn extension(ffmpeg: &Ffmpeg, kind: Kind) -> &str {
@@ -200,15 +227,23 @@ fn arguments(ffmpeg: &Ffmpeg, global: &[String], take: &Take<'_>) -> Vec<String>
         // Frames keep their own time instead of the nearest thirtieth of a second.
         line.ours("-enc_time_base:v 1:1000");
     }
-    line.ours("-flush_packets 1");
-    if matches!(extension(ffmpeg, take.kind), ".webm" | ".mkv" | ".mka") {
-        line.ours("-cluster_time_limit 1000");
-    }
+    line.ours(container_options(extension(ffmpeg, take.kind)));
     line.theirs(&ffmpeg.output_audio);
     if take.kind == Kind::Video {
         line.theirs(&ffmpeg.output_video);
     }
     line.0
+}
+
+/// What keeps the loss at a crash to a second or so: media is written in pieces that stand for themselves.
+fn container_options(extension: &str) -> &'static str {
+    match extension {
+        ".webm" | ".mkv" | ".mka" => "-flush_packets 1 -cluster_time_limit 1000",
+        ".ogg" => "-flush_packets 1 -page_duration 500000",
+        // ffmpeg 5.1 would repeat frames until there are a thousand a second.
+        ".mp4" => "-flush_packets 1 -fps_mode vfr -movflags +frag_keyframe+empty_moov -frag_duration 1000000",
+        _ => "-flush_packets 1",
+    }
 }
 
 /// A command line in the making.
@@ -271,7 +306,7 @@ mod tests {
         assert_eq!(
             line(&ffmpeg(), Kind::Audio),
             "-loglevel level+warning -n -progress pipe:1 -nostats -stats_period 0.25 \
-             -thread_queue_size 1024 -fragment_size 3840 -f pulse -i rec.monitor -flush_packets 1 -c:a libopus"
+             -thread_queue_size 1024 -fragment_size 3840 -f pulse -i rec.monitor -flush_packets 1 -page_duration 500000 -c:a libopus"
         );
     }
 
@@ -286,15 +321,6 @@ mod tests {
         let line = line(&ffmpeg, Kind::Video);
         assert!(line.contains("-fragment_size 3840 -thread_queue_size 99 -f pulse"), "{line}");
         assert!(line.contains("-framerate 30 -isync 0 -itsoffset -0.020 -framerate 15 -f x11grab"), "{line}");
-        assert!(!line.contains("cluster"), "{line}");
-    }
-
-    #[test]
-    fn progress_is_read_from_what_ffmpeg_prints() {
-        let mut progress = Progress::default();
-        for line in ["frame=12", "fps=0.0", "out_time_us=N/A", "out_time_us=1500000", "progress=continue"] {
-            progress.read(line);
-        }
-        assert_eq!(progress, Progress { frames: 12, seconds: 1.5 });
+        assert!(line.contains("-movflags +frag_keyframe+empty_moov -frag_duration 1000000 -c:a"), "{line}");
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   display ──► audio ──► browser ──► call ──► encoder ──► "rolling"
 //!                                                             │
-//!                      stop asked  ·  a program ended  ·  the page is gone
+//!              stop asked  ·  a program ended or hangs  ·  the page is gone
 //!                                                             │
 //!   display ◄── audio ◄── browser ◄── call ◄── encoder ◄──────┘
 //! ```
@@ -16,8 +16,9 @@
 //! - nothing is downloaded.
 //!
 //! In reading order: `studio` is one recording; `display`, `audio`, `browser` (with `firefox`, `chromium` and `bidi`),
-//! `call`, `health` and `encoder` are its parts; `process` starts programs and `lines` reads what they print; `scratch`
-//! is where they live, `sweep` cleans up after them; [`programs`] finds them.
+//! `call`, `health` and `encoder` with `progress` are its parts; `lookout` looks and listens with `picture` and `ear` and
+//! has `signs` judge; `mend` makes cut media whole; `process` starts programs and `lines` reads what they print;
+//! `scratch` is where they live, `sweep` cleans up after them; [`programs`] finds them.
 
 mod audio;
 mod bidi;
@@ -25,17 +26,26 @@ mod browser;
 mod call;
 mod chromium;
 mod display;
+mod ear;
 mod encoder;
 mod firefox;
 mod health;
 mod lines;
+mod lookout;
+mod mend;
+mod picture;
 mod process;
 pub mod programs;
+mod progress;
 mod scratch;
+mod signs;
 mod studio;
 mod sweep;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use actors::ports::{Cue, Cues, Engine, EngineError, Job, Take};
 use async_trait::async_trait;
@@ -106,7 +116,20 @@ impl Engine for Pipeline {
         };
         let seconds = studio.wind_down().await;
         ending?;
-        Ok(Take { seconds: seconds? })
+        let take = Take { seconds: seconds? };
+        let media = encoder::media(&self.config.ffmpeg, job.order.kind, &job.directory);
+        if take.seconds > 0.0
+            && encoder::writes_fragments(&media)
+            && let Err(error) = self.mend(&media).await
+        {
+            log::warn!(recording:% = job.id, error:%; "the file stays in fragments, some players cannot seek in it");
+        }
+        Ok(take)
+    }
+
+    async fn mend(&self, media: &Path) -> Result<Option<Take>, EngineError> {
+        let seconds = mend::mend(&self.config.ffmpeg, &self.base, media).await?;
+        Ok(Some(Take { seconds }))
     }
 }
 
@@ -116,5 +139,5 @@ async fn make(studio: &mut Studio<'_>, cues: &Cues) -> EngineError {
         return error;
     }
     cues.give(Cue::Rolling);
-    studio.broken().await
+    studio.broken(cues).await
 }

@@ -178,7 +178,7 @@ impl Program {
     /// Waits until it ends by itself, which it should not do.
     pub(super) async fn ended(&mut self) -> EngineError {
         let status = self.child.wait().await;
-        self.kill_group();
+        self.kill();
         self.read_to_the_end().await;
         let cause = match status {
             Ok(status) => format!("{} ended unexpectedly ({})", self.name, in_words(status)),
@@ -187,37 +187,64 @@ impl Program {
         self.error(cause)
     }
 
-    /// Asks it to end, and kills its group when it has ended or after `grace`. Says how it ended, if it did by itself.
-    pub(super) async fn stop(&mut self, signal: Signal, grace: Duration) -> Option<ExitStatus> {
-        self.stop_unless_busy(signal, grace, || ()).await
+    /// Waits until it ends by itself, as one does that has done its work.
+    ///
+    /// # Errors
+    /// When it says that it failed, or does not end in time.
+    pub(super) async fn done(&mut self, patience: Duration) -> Result<(), EngineError> {
+        let status = timeout(patience, self.child.wait()).await;
+        self.kill();
+        self.read_to_the_end().await;
+        match status {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(self.error(format!("{} failed ({})", self.name, in_words(status)))),
+            Ok(Err(error)) => Err(self.error(format!("{} is lost: {error}", self.name))),
+            Err(_) => Err(self.error(format!("{} did not end within {} s", self.name, patience.as_secs()))),
+        }
     }
 
-    /// The same, but `grace` begins anew whenever what `work` returns has changed.
-    pub(super) async fn stop_unless_busy<W: PartialEq>(
+    /// Asks it to end, and kills its group when it has ended or after `grace`. Says how it ended, if it did by itself.
+    pub(super) async fn stop(&mut self, signal: Signal, grace: Duration) -> Option<ExitStatus> {
+        self.ask(signal);
+        let status = self.wait_while_busy(grace, || ()).await;
+        self.finish(status, grace).await
+    }
+
+    /// Asks it to end. It may have been stopped, and could not listen then.
+    pub(super) fn ask(&self, signal: Signal) {
+        for signal in [signal, Signal::CONT] {
+            if let Some(group) = self.group {
+                // A group that is gone already is what we want.
+                _ = kill_process_group(group, signal);
+            }
+        }
+    }
+
+    /// Waits until it ends, or what `work` returns has not changed for `patience`. Says how it ended, if it did.
+    pub(super) async fn wait_while_busy<W: PartialEq>(
         &mut self,
-        signal: Signal,
-        grace: Duration,
+        patience: Duration,
         work: impl Fn() -> W,
     ) -> Option<ExitStatus> {
-        if let Some(group) = self.group {
-            // A group that is gone already is what we want.
-            _ = kill_process_group(group, signal);
-        }
         let mut seen = work();
-        let status = loop {
-            if let Ok(ended) = timeout(grace, self.child.wait()).await {
-                break ended.ok();
+        loop {
+            if let Ok(ended) = timeout(patience, self.child.wait()).await {
+                return ended.ok();
             }
             let now = work();
             if now == seen {
-                break None;
+                return None;
             }
             seen = now;
-        };
+        }
+    }
+
+    /// Kills what is left of it after it was waited for, and reads what it said last.
+    pub(super) async fn finish(&mut self, status: Option<ExitStatus>, grace: Duration) -> Option<ExitStatus> {
         if status.is_none() {
             log::warn!(recording:% = self.recording, program:% = self.name, grace = grace.as_secs(); "the {} did not end when asked, killing it", self.stage);
         }
-        self.kill_group();
+        self.kill();
         drop(timeout(LAST_BREATH, self.child.wait()).await);
         self.read_to_the_end().await;
         status
@@ -239,8 +266,8 @@ impl Program {
         drop(timeout(LAST_BREATH / 4, async { while self.readers.join_next().await.is_some() {} }).await);
     }
 
-    /// Only once: the group's number is free for others when all of it is gone.
-    fn kill_group(&mut self) {
+    /// Kills its group. Only once: the group's number is free for others when all of it is gone.
+    pub(super) fn kill(&mut self) {
         if let Some(group) = self.group.take() {
             _ = kill_process_group(group, Signal::KILL);
         }
@@ -249,7 +276,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        self.kill_group();
+        self.kill();
     }
 }
 

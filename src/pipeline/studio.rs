@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use actors::{
-    ports::{EngineError, Job},
+    ports::{Cues, EngineError, Job},
     recording::Kind,
 };
 use tokio::time::sleep;
@@ -15,8 +15,9 @@ use super::{
     audio::{self, Audio},
     browser::{Browser, Installed, Look},
     call,
-    display::{Display, Size},
+    display::{self, Display, Size},
     encoder::{self, Encoder},
+    lookout::Lookout,
     scratch::Scratch,
 };
 use crate::config::{BackendSettings, Config};
@@ -25,6 +26,8 @@ use crate::config::{BackendSettings, Config};
 const SIZE_WITHOUT_PICTURE: Size = Size { width: 320, height: 240 };
 /// When one program dies others may follow: so long is waited before the first of them is looked for.
 const DOMINOES: Duration = Duration::from_millis(250);
+/// Enough of the screen to see whether the display answers.
+const A_CORNER: Size = Size { width: 8, height: 1 };
 
 /// What is to be recorded, and how.
 pub(super) struct Plan<'a> {
@@ -81,18 +84,24 @@ impl<'a> Studio<'a> {
         encoder.rolling().await
     }
 
-    /// Waits until any part of it breaks. Says which one broke first.
-    pub(super) async fn broken(&mut self) -> EngineError {
+    /// Waits until any part of it breaks, and tells meanwhile what an operator should know. Says which one broke first.
+    pub(super) async fn broken(&mut self, cues: &Cues) -> EngineError {
+        let size = self.size();
+        let limits = &self.plan.config.limits;
         let (Some(display), Some(audio), Some(browser), Some(encoder)) =
             (&mut self.display, &mut self.audio, &mut self.browser, &mut self.encoder)
         else {
             return EngineError::new("engine", "a part of the recording is missing");
         };
+        let eye = display.eye();
+        let has_picture = self.plan.job.order.kind == Kind::Video;
+        let lookout = Lookout { eye: has_picture.then(|| (eye.clone(), size)), ear: audio.ear(), limits };
         let noticed = tokio::select! {
             error = display.ended() => error,
             error = audio.ended() => error,
-            error = browser.ended() => error,
-            error = encoder.ended() => error,
+            error = browser.ended(limits.unresponsive_page) => error,
+            error = encoder.ended(cues) => error,
+            error = lookout.watch(cues) => error,
         };
         sleep(DOMINOES).await;
         if display.is_dead() {
@@ -101,6 +110,11 @@ impl<'a> Studio<'a> {
             audio.ended().await
         } else if browser.is_dead() {
             browser.died().await
+        // What hangs holds up whoever waits for it.
+        } else if eye.look(A_CORNER).await.is_err() {
+            display::hangs(&noticed)
+        } else if !audio.ear().hears().await {
+            audio::hangs(&noticed)
         } else {
             noticed
         }
@@ -113,7 +127,14 @@ impl<'a> Studio<'a> {
     /// When the end of the file may be missing.
     pub(super) async fn wind_down(mut self) -> Result<f64, EngineError> {
         let seconds = match &mut self.encoder {
-            Some(encoder) => encoder.stop().await,
+            Some(encoder) => {
+                let (audio, display) = (&mut self.audio, &mut self.display);
+                let cut_off = || {
+                    audio.iter_mut().for_each(Audio::kill);
+                    display.iter_mut().for_each(Display::kill);
+                };
+                encoder.stop(cut_off).await
+            }
             None => Ok(0.0),
         };
         if let Some(browser) = &mut self.browser {

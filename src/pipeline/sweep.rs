@@ -1,16 +1,20 @@
 //! Removes what recordings left behind: at the start of the server what an earlier life of it left, at the end of
-//! a recording what its programs left.
+//! a recording what its programs left. An encoder that is just sealing its file may finish that first.
 //!
 //! Only what is known to be ours is touched: directories in our base whose lock nobody holds, processes that carry
 //! the mark of such a directory, and the X display that such a directory names. A recording of another living server that
 //! shares the base holds its lock, so that it is never touched.
 
 use std::{
+    ffi::OsStr,
     fs, io,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::OwnedFd,
     fs::{FlockOperation, flock},
     process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal},
 };
@@ -20,21 +24,40 @@ use super::{
     scratch::{MARK, NAME_DIGITS, lock_base, lock_file},
 };
 
+/// How long an orphaned encoder may take to seal its file.
+const PATIENCE_WITH_SEALING: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+
 /// Removes the directories of recordings that nobody makes any more, with their processes and displays.
 ///
 /// # Errors
 /// When the base cannot be read or locked.
 pub(super) fn sweep(base: &Path) -> io::Result<()> {
+    let locked = lock_base(base)?;
+    let unfinished = all_abandoned(base)?;
+    // Nobody else who uses the base shall have to wait for an encoder.
+    drop(locked);
+    for (name, directory) in &unfinished {
+        wait_for_sealing(name, directory);
+    }
     let _base = lock_base(base)?;
+    for (name, directory) in &all_abandoned(base)? {
+        let ended = end_marked(name, directory);
+        remove(directory);
+        log::info!(directory:% = directory.display(), processes = ended; "removed what a recording had left behind");
+    }
+    Ok(())
+}
+
+/// The directories that belong to nobody any more, with their names.
+fn all_abandoned(base: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut all = Vec::new();
     for entry in fs::read_dir(base)? {
         let directory = entry?.path();
         if let Some(name) = abandoned(&directory) {
-            let ended = end_marked(&name, &directory);
-            remove(&directory);
-            log::info!(directory:% = directory.display(), processes = ended; "removed what a recording had left behind");
+            all.push((name, directory));
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 /// The name of a directory that has the name of a recording's and is locked by nobody.
@@ -52,12 +75,28 @@ fn abandoned(directory: &Path) -> Option<String> {
 /// Kills the processes that carry the mark of a recording, or of one whose id begins so, and those that have its
 /// directory as an argument: Chromium wipes its environment. Says how many there were.
 pub(super) fn end_marked(id: &str, directory: &Path) -> usize {
+    let kill = |(_, handle): &(_, OwnedFd)| pidfd_send_signal(handle, Signal::KILL).is_ok();
+    marked(id, directory).iter().filter(|process| kill(process)).count()
+}
+
+/// Waits a moment for programs that write a media file and were told to end when their server died.
+fn wait_for_sealing(id: &str, directory: &Path) {
+    for (process, handle) in marked(id, directory) {
+        if writes_media(&process) {
+            // Readable once it has ended; in any other case it is killed next.
+            _ = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&PATIENCE_WITH_SEALING));
+        }
+    }
+}
+
+/// The processes of a recording: their directories in `/proc`, and a handle of each.
+fn marked(id: &str, directory: &Path) -> Vec<(PathBuf, OwnedFd)> {
     let mark = format!("{MARK}={id}");
     let argument = format!("={}/", directory.display());
     let Ok(processes) = fs::read_dir("/proc") else {
-        return 0;
+        return Vec::new();
     };
-    let mut ended = 0;
+    let mut found = Vec::new();
     for process in processes.flatten() {
         let Some(pid) =
             process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
@@ -69,10 +108,17 @@ pub(super) fn end_marked(id: &str, directory: &Path) -> usize {
             continue;
         };
         if pid != getpid() && carries(&process.path(), mark.as_bytes(), argument.as_bytes()) {
-            ended += usize::from(pidfd_send_signal(&handle, Signal::KILL).is_ok());
+            found.push((process.path(), handle));
         }
     }
-    ended
+    found
+}
+
+/// Whether the last argument of a process is a media file.
+fn writes_media(process: &Path) -> bool {
+    let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
+    let last = arguments.split(|byte| *byte == 0).rfind(|argument| !argument.is_empty());
+    last.is_some_and(|last| Path::new(OsStr::from_bytes(last)).file_stem() == Some(OsStr::new("media")))
 }
 
 fn carries(process: &Path, mark: &[u8], argument: &[u8]) -> bool {
@@ -118,6 +164,25 @@ mod tests {
         assert!(living.path("lock").exists());
         assert!(!base.path().join(&dead[..NAME_DIGITS]).exists());
         assert!(!orphan.wait().unwrap().success());
+    }
+
+    #[test]
+    fn an_encoder_that_is_still_sealing_may_finish() {
+        let base = tempfile::tempdir().unwrap();
+        let dead = RecordingId::random().to_string();
+        fs::create_dir(base.path().join(&dead[..NAME_DIGITS])).unwrap();
+        let media = base.path().join("media.webm");
+        let mut orphan = Command::new("sh")
+            .args(["-c", "sleep 0.3; echo sealed > $0"])
+            .arg(&media)
+            .env(MARK, &dead)
+            .spawn()
+            .unwrap();
+
+        sweep(base.path()).unwrap();
+
+        assert_eq!(fs::read_to_string(&media).unwrap(), "sealed\n");
+        assert!(orphan.wait().unwrap().success());
     }
 
     #[test]

@@ -4,20 +4,26 @@ use std::time::Duration;
 
 use talk_recorder::demo::{Kind, judge, state::NoticeKind};
 use testing::{processes, scene::ROOM};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::stage::{
-    Browser, CHROMIUM, FIREFOX, START, nothing_is_left, record, recordings_in_run_time_directory, small,
+    Browser, CHROMIUM, FIREFOX, START, nothing_is_left, record, recordings_in_run_time_directory, seekable,
+    small,
 };
+
+/// What a crash may cost, in seconds.
+const LOST_AT_MOST: f64 = 2.0;
 
 async fn killed_while_recording(browser: Browser) {
     let locks = processes::displays();
     let mut scene = small(browser).await;
     scene.press_record(Kind::Video).await;
     scene.until_started(START).await;
+    let started = Instant::now();
     sleep(Duration::from_secs(5)).await;
     scene.server.kill();
-    let begun = tokio::time::Instant::now();
+    let recorded = started.elapsed();
+    let begun = Instant::now();
     while !scene.server.helpers().is_empty() {
         assert!(begun.elapsed() < Duration::from_secs(5), "still running: {:#?}", scene.server.helpers());
         sleep(Duration::from_millis(50)).await;
@@ -27,8 +33,15 @@ async fn killed_while_recording(browser: Browser) {
     let file = scene.until_stored(1, 30).await;
     scene.until("failed", 10, |state| state.told(ROOM).last() == Some(&NoticeKind::Failed)).await;
     nothing_is_left(&scene, &locks).await;
+    assert!(scene.server.log().contains("media made whole"), "{}", scene.server.log());
+    let seconds = seekable(&file).await;
+    println!("{}: {seconds} seconds of {recorded:?} were salvaged", browser.setting);
+    assert!(
+        seconds > recorded.as_secs_f64() - LOST_AT_MOST,
+        "{seconds} seconds of {recorded:?} were salvaged"
+    );
     let frames = judge::frames(&file.path).await.unwrap();
-    assert!(frames.seconds() > 3.0, "{} seconds of 5 were salvaged", frames.seconds());
+    assert!((frames.seconds() - seconds).abs() < 0.5, "pictures for {} s of {seconds}", frames.seconds());
 }
 
 #[actix_rt::test]

@@ -7,7 +7,7 @@ use talk_recorder::demo::{Kind, judge, state::NoticeKind};
 use testing::{processes::displays, scene::ROOM};
 use tokio::time::{Instant, sleep};
 
-use crate::stage::{Browser, CHROMIUM, FIREFOX, START, find, nothing_is_left, small};
+use crate::stage::{Browser, CHROMIUM, FIREFOX, START, find, nothing_is_left, seekable, small};
 
 /// A death must be noticed within this time.
 const NOTICED: Duration = Duration::from_secs(5);
@@ -31,6 +31,8 @@ async fn dies(browser: Browser, victim: &[&str]) {
     assert_eq!(scene.server.count("failed_total").await, 1.0);
     assert_eq!(scene.server.count("uploads_failed_total").await, 0.0);
     assert_eq!(scene.server.count("current").await, 0.0);
+    let seconds = seekable(&file).await;
+    println!("{victim:?}: {seconds} seconds delivered");
     let frames = judge::frames(&file.path).await.unwrap();
     assert!(frames.seconds() > 3.0, "{} seconds of 5 were salvaged", frames.seconds());
     assert!(noticed < NOTICED, "told after {noticed:?}\n{}", scene.server.log());

@@ -7,10 +7,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::float_cmp, reason = "the counts are small whole numbers, which a float holds exactly")]
 
+mod containers;
 mod crash;
 mod death;
+mod disk;
+mod freeze;
 mod join;
 mod quality;
+mod signs;
 mod stage;
 mod usage;
 mod watch;

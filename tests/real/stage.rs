@@ -1,11 +1,12 @@
 //! A scene with a real browser, and what must be gone when it is over.
 
-use std::{fs, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
-use talk_recorder::demo::Kind;
+use talk_recorder::demo::{Kind, judge};
 use testing::{
     Scene, Setup,
     processes::{Process, displays},
+    scene::StoredFile,
 };
 use tokio::time::{Instant, sleep};
 
@@ -32,9 +33,12 @@ pub(crate) const CHROMIUM: Browser = Browser {
     renderer: &["--type=renderer"],
 };
 
+/// For `[backend]`.
+pub(crate) const SMALL: &str = "videowidth = 640\nvideoheight = 360";
+
 /// A server that records small pictures, so that the machine has time.
 pub(crate) async fn small(browser: Browser) -> Scene {
-    sized(browser, "videowidth = 640\nvideoheight = 360").await
+    sized(browser, SMALL).await
 }
 
 /// A server that records pictures of this size.
@@ -42,8 +46,29 @@ pub(crate) async fn sized(browser: Browser, size: &'static str) -> Scene {
     Scene::start(SERVER, Setup { recording: browser.setting, backend: size, ..Setup::default() }).await
 }
 
+/// A server that records small pictures, with further sections in its configuration.
+pub(crate) async fn with(browser: Browser, more: &'static str) -> Scene {
+    let setup = Setup { recording: browser.setting, backend: SMALL, more, ..Setup::default() };
+    Scene::start(SERVER, setup).await
+}
+
+/// Makes sure that a player knows the length of a file and can seek in it. Says how many seconds it has.
+pub(crate) async fn seekable(file: &StoredFile) -> f64 {
+    let seconds = judge::facts(&file.path).await.unwrap().seconds.expect("the file has a duration");
+    let half = seconds / 2.0;
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "fatal", "-progress", "pipe:1", "-ss", &half.to_string(), "-i"]).arg(&file.path);
+    let played = ffmpeg.args(["-f", "null", "-"]).output().unwrap();
+    let said = String::from_utf8_lossy(&played.stdout);
+    let mut times = said.lines().filter_map(|line| line.strip_prefix("out_time_us=")?.parse::<f64>().ok());
+    let rest = times.next_back().expect("there is something behind the middle") / 1e6;
+    assert!(played.status.success(), "{played:?}");
+    assert!((rest - half).abs() < 1.5, "{rest} s behind the middle of {seconds} s");
+    seconds
+}
+
 /// Records for some seconds and waits until the file is stored.
-pub(crate) async fn record(scene: &Scene, kind: Kind, seconds: u64) -> testing::scene::StoredFile {
+pub(crate) async fn record(scene: &Scene, kind: Kind, seconds: u64) -> StoredFile {
     let before = scene.cloud.state().stored.len();
     scene.press_record(kind).await;
     scene.until_started(START).await;

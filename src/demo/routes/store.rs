@@ -157,6 +157,7 @@ fn extension(head: &[u8]) -> Option<&'static str> {
         [0x1A, 0x45, 0xDF, 0xA3, ..] if has(b"matroska") => Some("mkv"),
         [b'O', b'g', b'g', b'S', ..] if has(b"theora") => Some("ogv"),
         [b'O', b'g', b'g', b'S', ..] => Some("ogg"),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("mp4"),
         _ => None,
     }
 }
@@ -221,7 +222,7 @@ mod tests {
             (nameless, "size"),
             (form("bob", "a.webm", WEBM), "owner_participant"),
             (form("alice", "a.webm", b""), "empty_file"),
-            (form("alice", "a.mp4", b"\0\0\0\x20ftypisom"), "file_mimetype"),
+            (form("alice", "a.wav", b"RIFF"), "file_mimetype"),
             (form("alice", "a.mp4", WEBM), "file_extension"),
         ];
         for (form, reason) in cases {
@@ -247,6 +248,7 @@ mod tests {
         assert_eq!(extension(b"\x1A\x45\xDF\xA3\x42\x82\x88matroska"), Some("mkv"));
         assert_eq!(extension(b"OggS\0\x02 OpusHead"), Some("ogg"));
         assert_eq!(extension(b"OggS\0\x02 \x80theora"), Some("ogv"));
+        assert_eq!(extension(b"\0\0\0\x20ftypisom"), Some("mp4"));
         assert_eq!(extension(b"RIFF"), None);
     }
 }

@@ -5,6 +5,7 @@
 //! - [`tls`]: a door with a certificate in front of a cloud;
 //! - [`promtool`]: what Prometheus' own tool says;
 //! - [`usage`]: what the processes of a server cost, by kind;
+//! - [`disk`]: a disk that is soon full;
 //! - [`processes`]: what a server started, and whether it is gone.
 //!
 //! Everything that a scene starts can be told from other processes. When the scene is over, a process that still
@@ -12,6 +13,7 @@
 
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+pub mod disk;
 pub mod processes;
 pub mod promtool;
 pub mod scene;

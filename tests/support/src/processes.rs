@@ -6,6 +6,8 @@
 use std::{
     collections::HashSet,
     fs,
+    os::unix::net::UnixStream,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -59,16 +61,26 @@ pub fn wait_until_gone(marker: &str, limit: Duration) -> Vec<Process> {
     }
 }
 
-/// What X displays have left in the directory for temporary files: locks and sockets.
+/// What dead X displays have left in the directory for temporary files: locks and sockets. Living ones may be somebody
+/// else's.
 pub fn displays() -> Vec<String> {
     let list = |directory: &str| {
         let entries = fs::read_dir(directory).into_iter().flatten();
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect::<Vec<_>>()
+        entries.filter_map(|entry| Some(entry.ok()?.path())).collect::<Vec<_>>()
     };
-    let mut names = list("/tmp/.X11-unix");
-    names.extend(list("/tmp").into_iter().filter(|name| name.starts_with(".X") && name.ends_with("-lock")));
-    names.sort();
-    names
+    let is_lock = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with(".X") && name.ends_with("-lock")
+    };
+    let holder_lives = |lock: &Path| {
+        let holder = fs::read_to_string(lock).unwrap_or_default();
+        holder.trim().parse::<u32>().is_ok_and(|pid| Path::new(&format!("/proc/{pid}")).exists())
+    };
+    let mut left = list("/tmp/.X11-unix");
+    left.retain(|socket| UnixStream::connect(socket).is_err());
+    left.extend(list("/tmp").into_iter().filter(|path| is_lock(path) && !holder_lives(path)));
+    left.sort();
+    left.iter().map(|path| path.display().to_string()).collect()
 }
 
 fn look_at_all(marker: &str) -> Vec<Process> {

@@ -14,7 +14,7 @@ use talk_recorder::{
 };
 use tempfile::TempDir;
 
-use crate::Server;
+use crate::{Server, disk::SmallDisk};
 
 /// The room of every scene.
 pub const ROOM: &str = "abcd1234";
@@ -22,6 +22,12 @@ pub const ROOM: &str = "abcd1234";
 pub const OTHER_ROOM: &str = "efgh5678";
 /// Whom the first one belongs to.
 pub const OWNER: &str = "alice";
+/// A room whose picture stands still.
+pub const STILL: &str = "still";
+/// A room whose picture is black.
+pub const BLACK: &str = "black";
+/// A room whose sound is silence.
+pub const SILENT: &str = "silent";
 /// The recording secret of every scene.
 pub const SECRET: &str = "open sesame";
 /// The internal secret of every scene.
@@ -36,6 +42,8 @@ pub struct Setup {
     pub backend: &'static str,
     /// Whole sections.
     pub more: &'static str,
+    /// The size in MiB of the disk that the spool lies on, where it is a small one of its own.
+    pub spool_mib: Option<u32>,
     /// What the server takes for the internal secret, where it is not the right one.
     pub internal_secret: Option<&'static str>,
     /// Variables in the environment of the server.
@@ -48,6 +56,8 @@ pub struct Scene {
     pub server: Server,
     /// Its Nextcloud.
     pub cloud: Cloud,
+    /// Goes before the directory that it is mounted in.
+    _disk: Option<SmallDisk>,
     directory: TempDir,
 }
 
@@ -74,12 +84,15 @@ impl Scene {
         let cloud = Cloud::start(Settings {
             recording_secret: SecretString::from(SECRET),
             internal_secret: SecretString::from(INTERNAL),
-            rooms: vec![(ROOM.to_owned(), OWNER.to_owned()), (OTHER_ROOM.to_owned(), "bob".to_owned())],
+            rooms: [(ROOM, OWNER), (OTHER_ROOM, "bob"), (STILL, OWNER), (BLACK, OWNER), (SILENT, OWNER)]
+                .map(|(room, owner)| (room.to_owned(), owner.to_owned()))
+                .to_vec(),
             files: directory.path().join("files"),
         })
         .expect("the demo cloud starts");
         let config = directory.path().join("config.toml");
         let spool = directory.path().join("spool");
+        let disk = setup.spool_mib.map(|mib| SmallDisk::mount(&spool, mib));
         let text = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n\
              [backend]\nbackends = [\"cloud\"]\ndirectory = \"{}\"\n{}\n\
@@ -96,7 +109,7 @@ impl Scene {
         fs::write(&config, text).expect("the configuration is written");
         let server = Server::start_in(binary, &config, setup.environment).await;
         cloud.use_recorder(server.url());
-        Self { server, cloud, directory }
+        Self { server, cloud, _disk: disk, directory }
     }
 
     /// The directory of the scene.

@@ -1,0 +1,185 @@
+//! Makes media whole that was cut off: ffmpeg copies every packet into a new file, which then has a length and can be
+//! sought in. Nothing is encoded again.
+//!
+//! What always holds:
+//! - the media stays as it is until the new file is complete, found to hold as much, and safe on the disk;
+//! - what a crash in the middle leaves is overwritten the next time, and no other file is ever touched;
+//! - it ends: ffmpeg must come on at least once a minute.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use actors::{ids::RecordingId, ports::EngineError};
+use bytesize::ByteSize;
+use rustix::{fs::statvfs, process::Signal};
+use tokio::{task::spawn_blocking, time::timeout};
+
+use super::{
+    encoder,
+    process::{Launch, Program, Stream},
+    progress::Progress,
+    scratch::Scratch,
+};
+use crate::config::Ffmpeg;
+
+const STAGE: &str = "mending";
+/// The new file, before its extension. The spool takes only `media` for media.
+const TEMPORARY: &str = ".mending";
+/// How long ffmpeg may do nothing.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// What must stay free on the disk beside the second copy, in bytes.
+const MARGIN: u64 = 32 << 20;
+/// The new file may be so many seconds shorter: ffmpeg tells times differently when it writes and when it reads.
+const TOLERANCE: f64 = 0.5;
+
+/// Options before all others.
+const QUIETLY: [&str; 7] =
+    ["-loglevel", "level+warning", "-nostdin", "-y", "-progress", "pipe:1", "-nostats"];
+
+/// Makes a media file whole; says how many seconds it has.
+///
+/// # Errors
+/// What kept it from that. The file is then as it was.
+pub(super) async fn mend(ffmpeg: &Ffmpeg, base: &Path, media: &Path) -> Result<f64, EngineError> {
+    let (directory, id) = entry_of(media)?;
+    let bytes = fs::metadata(media).map_err(|error| failed(media, &error))?.len();
+    let free = statvfs(directory).map_err(|error| failed(directory, &error.into()))?;
+    is_room(bytes, free.f_bavail.saturating_mul(free.f_frsize))?;
+    let program = ffmpeg.common.first().map_or("ffmpeg", String::as_str);
+    let mender = Mender { program, scratch: Scratch::create(base, id)? };
+    let copy =
+        Temporary(directory.join(TEMPORARY).with_added_extension(media.extension().unwrap_or_default()));
+    let written = mender.copy(media, &copy.0).await?;
+    let found = mender.read(&copy.0).await?;
+    let new_bytes = fs::metadata(&copy.0).map_err(|error| failed(&copy.0, &error))?.len();
+    is_plausible(&written, &found, bytes, new_bytes)?;
+    let (copied, target) = (copy.0.clone(), media.to_owned());
+    let replaced = spawn_blocking(move || replace(&copied, &target)).await.map_err(io::Error::other);
+    replaced.flatten().map_err(|error| failed(media, &error))?;
+    Ok(found.seconds)
+}
+
+/// The directory of a media file, and the recording that it is named after.
+fn entry_of(media: &Path) -> Result<(&Path, RecordingId), EngineError> {
+    let directory = media.parent().unwrap_or(media);
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    match name.parse() {
+        Ok(id) => Ok((directory, id)),
+        Err(_) => Err(EngineError::new(STAGE, format!("{} is in no recording's directory", media.display()))),
+    }
+}
+
+fn is_room(bytes: u64, free: u64) -> Result<(), EngineError> {
+    let needed = bytes.saturating_add(MARGIN);
+    if free >= needed {
+        return Ok(());
+    }
+    let (needed, free) = (ByteSize(needed), ByteSize(free));
+    let cause = format!("no room on the disk for a second copy: it takes {needed}, and {free} are free");
+    Err(EngineError::new(STAGE, cause))
+}
+
+/// Whether the new file holds what could be read of the old one, and the old one could be read.
+fn is_plausible(written: &Progress, found: &Progress, bytes: u64, new_bytes: u64) -> Result<(), EngineError> {
+    let lacks =
+        |what: String| Err(EngineError::new(STAGE, format!("the new file would lack something: {what}")));
+    if written.seconds <= 0.0 {
+        return Err(EngineError::new(STAGE, "ffmpeg finds nothing to play in the file"));
+    }
+    if found.frames < written.frames || found.seconds + TOLERANCE < written.seconds {
+        return lacks(format!(
+            "{} frames and {:.1} s of {} frames and {:.1} s",
+            found.frames, found.seconds, written.frames, written.seconds
+        ));
+    }
+    if new_bytes < bytes / 2 {
+        return lacks(format!("{new_bytes} of {bytes} bytes"));
+    }
+    Ok(())
+}
+
+fn replace(copy: &Path, media: &Path) -> io::Result<()> {
+    File::open(copy)?.sync_all()?;
+    fs::rename(copy, media)?;
+    media.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
+fn failed(path: &Path, error: &io::Error) -> EngineError {
+    EngineError::new(STAGE, format!("{}: {error}", path.display()))
+}
+
+/// A file that goes when it is not wanted any more; renamed, there is nothing left to go.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
+}
+
+struct Mender<'a> {
+    program: &'a str,
+    scratch: Scratch,
+}
+
+impl Mender<'_> {
+    /// Copies every packet; says what was copied.
+    async fn copy(&self, from: &Path, to: &Path) -> Result<Progress, EngineError> {
+        // The index goes to the front, so that a browser can seek before it has all of the file.
+        let index: &[&str] = if encoder::writes_fragments(from) { &["-movflags", "+faststart"] } else { &[] };
+        self.run(from, index, to).await
+    }
+
+    /// Reads a file from beginning to end; says what is in it.
+    async fn read(&self, file: &Path) -> Result<Progress, EngineError> {
+        self.run(file, &["-f", "null"], Path::new("-")).await
+    }
+
+    async fn run(&self, from: &Path, options: &[&str], to: &Path) -> Result<Progress, EngineError> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        // What was cut in the middle of a frame cannot be played.
+        arguments.extend(QUIETLY.iter().chain(&["-fflags", "+discardcorrupt", "-i"]).map(Into::into));
+        arguments.push(from.into());
+        arguments.extend(["-map", "0", "-c", "copy"].iter().chain(options).map(Into::into));
+        arguments.push(to.into());
+        let mut program = Program::launch(Launch {
+            stage: STAGE,
+            program: self.program.into(),
+            arguments,
+            environment: self.scratch.environment(),
+            when_orphaned: Signal::KILL,
+            speaks: Stream::Output,
+        })?;
+        let mut progress = Progress::default();
+        loop {
+            let before = progress;
+            // It may say that it does nothing.
+            let advance = async {
+                while progress == before {
+                    match program.next_line().await {
+                        Some(line) => progress.read(&line),
+                        None => return false,
+                    }
+                }
+                true
+            };
+            match timeout(PATIENCE, advance).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => {
+                    return Err(program.error(format!("ffmpeg did nothing for {} s", PATIENCE.as_secs())));
+                }
+            }
+        }
+        program.done(PATIENCE).await?;
+        Ok(progress)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+use std::process::Command;
+
+use super::*;
+
+/// A recording's directory, and one for what lives while it is mended.
+struct Place {
+    directory: tempfile::TempDir,
+    entry: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let entry = directory.path().join(RecordingId::random().to_string());
+        fs::create_dir(&entry).unwrap();
+        Self { directory, entry }
+    }
+
+    /// Media of 5 seconds that ffmpeg wrote with these options and had no time to seal, without its last fifth.
+    fn cut(&self, name: &str, options: &str) -> PathBuf {
+        let format = match name.rsplit_once('.').unwrap().1 {
+            "mkv" => "matroska",
+            format => format,
+        };
+        // What goes into a pipe cannot be sealed.
+        let output = Command::new("ffmpeg")
+            .args(
+                "-v error -f lavfi -i sine=duration=5 -f lavfi -i testsrc2=size=320x180:rate=30:duration=5"
+                    .split(' '),
+            )
+            .args(options.split(' '))
+            .args(["-f", format, "pipe:1"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let media = self.entry.join(name);
+        fs::write(&media, &output.stdout[..output.stdout.len() * 8 / 10]).unwrap();
+        media
+    }
+
+    async fn mend(&self, media: &Path) -> Result<f64, EngineError> {
+        let ffmpeg = Ffmpeg { common: vec!["ffmpeg".to_owned()], ..crate::config::Config::defaults().ffmpeg };
+        mend(&ffmpeg, self.directory.path(), media).await
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(&self.entry)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn ask(media: &Path, question: &str) -> String {
+    let output = Command::new("ffprobe")
+        .args("-v error -of default=nokey=1:noprint_wrappers=1".split(' '))
+        .args(question.split(' '))
+        .arg(media)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn seconds(media: &Path) -> Option<f64> {
+    ask(media, "-show_entries format=duration").parse().ok()
+}
+
+/// How many packets each stream has, without a last one that was cut in half.
+fn packets(media: &Path) -> String {
+    ask(media, "-fflags +discardcorrupt -count_packets -show_entries stream=nb_read_packets")
+}
+
+const WEBM: &str = "-c:v libvpx -deadline realtime -cpu-used 8 -c:a libopus -cluster_time_limit 1000";
+
+#[tokio::test]
+async fn cut_media_gets_a_length_and_keeps_every_packet() {
+    for (name, options) in [
+        ("media.webm", WEBM),
+        ("media.mkv", WEBM),
+        ("media.ogg", "-map 0:a -c:a libopus -page_duration 500000"),
+        (
+            "media.mp4",
+            "-c:v libx264 -preset ultrafast -c:a aac -movflags +frag_keyframe+empty_moov -frag_duration 1000000",
+        ),
+    ] {
+        let place = Place::new();
+        let media = place.cut(name, options);
+        let before = packets(&media);
+        assert!(matches!(name, "media.ogg" | "media.mp4") || seconds(&media).is_none(), "{name} is not cut");
+
+        let length = place.mend(&media).await.unwrap();
+
+        assert_eq!(packets(&media), before, "{name}");
+        let told = seconds(&media).unwrap_or_else(|| panic!("{name} has no length"));
+        assert!((2.0..5.1).contains(&told) && (told - length).abs() < 0.1, "{name}: {told} s, said {length}");
+        let mut seek = Command::new("ffmpeg");
+        seek.args(["-v", "error", "-ss", "2", "-i"]).arg(&media);
+        let sought = seek.args(["-f", "null", "-"]).output().unwrap();
+        assert!(sought.status.success() && sought.stderr.is_empty(), "{name}: {sought:?}");
+        assert_eq!(place.files(), [name]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_overwritten_and_whole_media_stays_whole() {
+    let place = Place::new();
+    let media = place.cut("media.webm", WEBM);
+    fs::write(place.entry.join(".mending.webm"), "half a file").unwrap();
+    let once = place.mend(&media).await.unwrap();
+    let twice = place.mend(&media).await.unwrap();
+    assert!((once - twice).abs() < 0.1, "{once} s, then {twice} s");
+    assert_eq!(place.files(), ["media.webm"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_stays_as_it_is() {
+    let place = Place::new();
+    let media = place.entry.join("media.webm");
+    fs::write(&media, "this is no recording").unwrap();
+    let error = place.mend(&media).await.unwrap_err();
+    assert!(error.cause.contains("ffmpeg failed"), "{error}");
+    assert_eq!(fs::read_to_string(&media).unwrap(), "this is no recording");
+    assert_eq!(place.files(), ["media.webm"]);
+}
+
+#[tokio::test]
+async fn a_head_without_a_body_is_nothing_to_play() {
+    let place = Place::new();
+    let media = place.cut("media.webm", WEBM);
+    let head = fs::read(&media).unwrap()[..400].to_vec();
+    fs::write(&media, &head).unwrap();
+    place.mend(&media).await.unwrap_err();
+    assert_eq!(fs::read(&media).unwrap(), head);
+}
+
+#[tokio::test]
+async fn only_media_of_a_recording_is_mended() {
+    let directory = tempfile::tempdir().unwrap();
+    let media = directory.path().join("media.webm");
+    let ffmpeg = crate::config::Config::defaults().ffmpeg;
+    let error = mend(&ffmpeg, directory.path(), &media).await.unwrap_err();
+    assert!(error.cause.contains("no recording's directory"), "{error}");
+}
+
+#[test]
+fn a_second_copy_must_fit_with_room_to_spare() {
+    is_room(100, 100 + MARGIN).unwrap();
+    let error = is_room(100 << 20, 100 << 20).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "mending: no room on the disk for a second copy: it takes 132.0 MiB, and 100.0 MiB are free"
+    );
+}
+
+#[test]
+fn a_new_file_that_lacks_something_is_refused() {
+    let whole = Progress { frames: 100, seconds: 10.0, dropped: 0 };
+    is_plausible(&whole, &whole, 1000, 900).unwrap();
+    is_plausible(&whole, &Progress { seconds: 9.9, ..whole }, 1000, 1100).unwrap();
+    for (written, found, new_bytes) in [
+        (whole, Progress { seconds: 9.0, ..whole }, 1000),
+        (whole, Progress { frames: 99, ..whole }, 1000),
+        (whole, whole, 400),
+        (Progress::default(), Progress::default(), 1000),
+    ] {
+        is_plausible(&written, &found, 1000, new_bytes).unwrap_err();
+    }
+}
