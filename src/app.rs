@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     capacity,
-    client::SetupError,
+    client::{Clients, SetupError},
     config::Config,
     control::Control,
     http::{BindError, Doorway, Http, Traffic},
@@ -66,7 +66,11 @@ impl App {
     ///
     /// # Errors
     /// When a spool, a certificate or an address cannot be used.
-    pub fn start(config: Arc<Config>, engine: Arc<dyn Engine>) -> Result<Self, StartupError> {
+    pub fn start(
+        config: Arc<Config>,
+        engine: Arc<dyn Engine>,
+        clients: &mut Clients,
+    ) -> Result<Self, StartupError> {
         let listed: Vec<BackendId> =
             config.backends.listed.iter().map(|backend| backend.id.clone()).collect();
         let capacity = capacity::slots(&config);
@@ -75,7 +79,7 @@ impl App {
         let traffic = Traffic::register(&mut registry);
         let usage = Usage::register(&mut registry, &config, Arc::clone(&slots), capacity);
         let metrics = Metrics::new(listed.iter().cloned(), registry).start();
-        let sites = Sites::open(&config)?;
+        let sites = Sites::open(&config, clients)?;
         let mut backends = listed;
         backends.extend(sites.left_behind());
         let recipient = metrics.clone().recipient();
