@@ -30,6 +30,7 @@ async fn full_text() -> String {
     scene.until_started(15).await;
     scene.press_stop().await;
     scene.until_stored(1, 15).await;
+    scene.cloud.rule(|rules| rules.old_talk = true);
     scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 100]);
     scene.press_record(Kind::Video).await;
     scene.until("two starts", 15, |state| state.told(ROOM).len() == 3).await;

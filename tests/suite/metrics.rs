@@ -203,6 +203,7 @@ async fn the_process_and_the_load_are_shown() {
 #[actix_rt::test]
 async fn the_states_are_those_of_the_journal_also_after_a_kill() {
     let mut scene = Scene::synthetic(SERVER).await;
+    scene.cloud.rule(|rules| rules.old_talk = true);
     scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 100]);
     scene.press_record(Kind::Video).await;
     scene.until_started(15).await;

@@ -139,6 +139,7 @@ async fn a_failed_upload_raises_its_alert_and_what_is_counted_survives_a_restart
     let prometheus = Prometheus::scraping(&scene);
     prometheus.until("recording_recordings_uploads_failed_total", "0").await;
     let firing = "count(ALERTS{alertname=\"RecordingUploadFailed\",alertstate=\"firing\"})";
+    scene.cloud.rule(|rules| rules.old_talk = true);
     scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 100]);
     scene.press_record(Kind::Video).await;
     scene.until_started(15).await;
