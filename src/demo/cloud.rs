@@ -4,7 +4,13 @@
 //! - [`State`] has one owner, a watch channel: every change can be waited for, nobody polls.
 //! - Nothing outlives the [`Cloud`]: dropping it closes both ports and every connection.
 
-use std::{io, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::TcpListener,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use actix_web::{App, HttpServer, web};
 use secrecy::SecretString;
@@ -60,8 +66,9 @@ pub struct NotSeen {
 pub struct Cloud {
     pub(super) inside: Arc<Inside>,
     pub(super) client: reqwest::Client,
-    // Aborts both servers when it is dropped.
-    servers: JoinSet<()>,
+    // Each aborts its server when it is dropped.
+    web: Mutex<JoinSet<()>>,
+    signaling: JoinSet<()>,
 }
 
 /// What the doors and the signaling server share.
@@ -94,15 +101,41 @@ impl Cloud {
             hub: Hub::default(),
         });
         let client = press::client()?;
-        let mut servers = JoinSet::new();
-        let web_server = web_server(listener, inside.clone())?;
-        servers.spawn(async move {
-            if let Err(error) = web_server.await {
+        let mut signaling = JoinSet::new();
+        signaling.spawn(signaling::serve(signaling_listener, inside.clone()));
+        let cloud = Self { inside, client, web: Mutex::default(), signaling };
+        cloud.open(listener)?;
+        Ok(cloud)
+    }
+
+    /// Closes the port of the Nextcloud: every connection to it is refused from now on.
+    pub async fn go_away(&self) {
+        let mut web = std::mem::take(&mut *self.web());
+        web.shutdown().await;
+    }
+
+    /// Opens the port again.
+    ///
+    /// # Errors
+    /// When somebody else has taken it.
+    pub fn come_back(&self) -> Result<(), StartError> {
+        let address = self.address().trim_start_matches("http://");
+        Ok(self.open(TcpListener::bind(address)?)?)
+    }
+
+    fn open(&self, listener: TcpListener) -> io::Result<()> {
+        let server = web_server(listener, self.inside.clone())?;
+        self.web().spawn(async move {
+            if let Err(error) = server.await {
                 log::error!(error:% = error; "the demo cloud ended");
             }
         });
-        servers.spawn(signaling::serve(signaling_listener, inside.clone()));
-        Ok(Self { inside, client, servers })
+        Ok(())
+    }
+
+    fn web(&self) -> MutexGuard<'_, JoinSet<()>> {
+        // No code that holds the lock can panic half-way through a change.
+        self.web.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Base address of the Nextcloud, without trailing slash.
@@ -181,7 +214,8 @@ impl Cloud {
 
     /// Ends both servers and every connection, and returns when they have ended.
     pub async fn stop(mut self) {
-        self.servers.shutdown().await;
+        self.go_away().await;
+        self.signaling.shutdown().await;
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut State)) {
@@ -229,6 +263,16 @@ pub(super) mod tests {
         first.stop().await;
         assert!(reqwest::get(page).await.is_err());
         assert_eq!(reqwest::get(other_page).await.unwrap().status(), 404);
+    }
+
+    #[actix_rt::test]
+    async fn a_cloud_that_was_away_is_found_at_its_old_address() {
+        let (cloud, _files) = cloud();
+        cloud.go_away().await;
+        let refused = reqwest::get(cloud.page("abcd1234")).await.unwrap_err();
+        assert!(refused.is_connect(), "{refused:?}");
+        cloud.come_back().unwrap();
+        assert_eq!(reqwest::get(cloud.page("abcd1234")).await.unwrap().status(), 404);
     }
 
     #[actix_rt::test]

@@ -17,16 +17,16 @@ use testing::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::SERVER;
+use crate::{
+    SERVER,
+    faults::{self, HONEST},
+};
 
 mod limits;
 mod resuming;
 
 const MIB: usize = 1 << 20;
 const CHUNK_SIZE: &str = "uploadchunksize = 5242880";
-/// For a request that shall be served in order, before one that shall not.
-const HONEST: Fault = Fault::Delay(Duration::ZERO);
-const A_MOMENT: Fault = Fault::Hang(Duration::from_secs(1));
 const FOR_LONG: Fault = Fault::Hang(Duration::from_secs(40));
 
 /// A recording that runs, with more media than the engine wrote.
@@ -134,27 +134,9 @@ impl Large {
     }
 }
 
-/// What can go wrong with any request.
-fn faults() -> Vec<Vec<Fault>> {
-    vec![
-        vec![Fault::Status(500)],
-        vec![Fault::Status(500); 2],
-        vec![Fault::Status(503)],
-        vec![Fault::Busy(429, 1)],
-        vec![Fault::Busy(503, 1)],
-        vec![Fault::Status(401)],
-        vec![Fault::Status(413)],
-        vec![Fault::Drop],
-        vec![Fault::BreakHalfway],
-        vec![Fault::BreakAtEnd],
-        vec![Fault::LoseAnswer],
-        vec![A_MOMENT],
-    ]
-}
-
 /// Records once for each fault at this door, a few at a time.
 async fn deliver_despite_faults_at(door: Door) {
-    let deliveries = faults().into_iter().map(|faults| deliver_despite(door, faults));
+    let deliveries = faults::all().into_iter().map(|faults| deliver_despite(door, faults));
     stream::iter(deliveries).buffer_unordered(4).collect::<()>().await;
 }
 
