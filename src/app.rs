@@ -16,18 +16,21 @@ use actors::{
     spool::SpoolError,
     supervisor::{Ping, Supervisor},
 };
+use prometheus_client::registry::Registry;
 use tokio::{
     sync::Semaphore,
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
 use crate::{
     capacity,
-    client::SetupError,
+    client::{Clients, SetupError},
     config::Config,
     control::Control,
-    http::{BindError, Doorway, Http},
+    http::{BindError, Doorway, Http, Traffic},
     sites::Sites,
+    usage::Usage,
 };
 
 /// How often the actors are looked after.
@@ -54,6 +57,8 @@ pub struct App {
     http: Http,
     /// One a spool.
     _controls: Vec<Control>,
+    /// Looks at processes and disks.
+    _watch: JoinSet<()>,
 }
 
 impl App {
@@ -61,15 +66,23 @@ impl App {
     ///
     /// # Errors
     /// When a spool, a certificate or an address cannot be used.
-    pub fn start(config: Arc<Config>, engine: Arc<dyn Engine>) -> Result<Self, StartupError> {
+    pub fn start(
+        config: Arc<Config>,
+        engine: Arc<dyn Engine>,
+        clients: &mut Clients,
+    ) -> Result<Self, StartupError> {
         let listed: Vec<BackendId> =
             config.backends.listed.iter().map(|backend| backend.id.clone()).collect();
-        let metrics = Metrics::new(listed.iter().cloned()).start();
-        let sites = Sites::open(&config)?;
+        let capacity = capacity::slots(&config);
+        let slots = Arc::new(Semaphore::new(capacity));
+        let mut registry = Registry::default();
+        let traffic = Traffic::register(&mut registry);
+        let usage = Usage::register(&mut registry, &config, Arc::clone(&slots), capacity);
+        let metrics = Metrics::new(listed.iter().cloned(), registry).start();
+        let sites = Sites::open(&config, clients)?;
         let mut backends = listed;
         backends.extend(sites.left_behind());
         let recipient = metrics.clone().recipient();
-        let slots = Arc::new(Semaphore::new(capacity::slots(&config)));
         let settings = Arc::clone(&config);
         let world_of = move |backend: &BackendId| {
             let (client, drawer) = sites.of(backend)?;
@@ -85,9 +98,11 @@ impl App {
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
         let control = |spool| Control::listen(spool, supervisor.clone());
         let controls = config.backends.directories().into_iter().filter_map(control).collect();
-        let doorway = Doorway { config, supervisor: supervisor.clone(), metrics: metrics.clone() };
+        let doorway = Doorway { config, supervisor: supervisor.clone(), metrics: metrics.clone(), traffic };
+        // The spools exist now, so that the first scrape finds their disks.
+        let watch = usage.watch();
         let http = Http::start(doorway)?;
-        Ok(Self { supervisor, metrics, http, _controls: controls })
+        Ok(Self { supervisor, metrics, http, _controls: controls, _watch: watch })
     }
 
     /// The addresses that are served.
@@ -179,7 +194,7 @@ mod tests {
     async fn a_stuck_supervisor_or_metrics_is_noticed() {
         let limit = Duration::from_millis(200);
         let supervisor = Supervisor::start_with(Vec::new(), Box::new(|_| None)).recipient();
-        let metrics = Metrics::new([]).start().recipient();
+        let metrics = Metrics::new([], Registry::default()).start().recipient();
         let stuck = Stuck.start();
         assert!(answer_within(limit, &supervisor, &metrics).await);
         assert!(!answer_within(limit, &stuck.clone().recipient(), &metrics).await);

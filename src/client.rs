@@ -3,7 +3,7 @@
 //! Redirects are not followed and no cookie is kept: a POST that is redirected loses its body. A request has no time
 //! limit but the one for its connection: whoever sends it sets one that fits.
 
-use std::{error::Error, fs, path::PathBuf, time::Duration};
+use std::{collections::HashMap, error::Error, fs, path::PathBuf, time::Duration};
 
 use actors::ids::BackendId;
 use reqwest::{Certificate, Client, redirect::Policy};
@@ -36,11 +36,39 @@ pub enum SetupError {
     },
 }
 
-/// A client with the settings of a backend.
-///
-/// # Errors
-/// When its certificates cannot be read, or the system has none.
-pub(crate) fn for_backend(backend: &BackendId, settings: &BackendSettings) -> Result<Client, SetupError> {
+/// The clients of all backends. Those that trust the same certificates share one, since each holds every authority
+/// that the system trusts: some MiB.
+#[derive(Debug, Default)]
+pub struct Clients(HashMap<Trust, Client>);
+
+/// What a client believes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Trust {
+    ca_file: Option<PathBuf>,
+    skip_verify: bool,
+}
+
+impl Clients {
+    /// A client with the settings of a backend.
+    ///
+    /// # Errors
+    /// When its certificates cannot be read, or the system has none.
+    pub(crate) fn for_backend(
+        &mut self,
+        backend: &BackendId,
+        settings: &BackendSettings,
+    ) -> Result<Client, SetupError> {
+        let trust = Trust { ca_file: settings.ca_file.clone(), skip_verify: settings.skip_verify };
+        if let Some(client) = self.0.get(&trust) {
+            return Ok(client.clone());
+        }
+        let client = make(backend, settings)?;
+        self.0.insert(trust, client.clone());
+        Ok(client)
+    }
+}
+
+fn make(backend: &BackendId, settings: &BackendSettings) -> Result<Client, SetupError> {
     let mut builder = Client::builder()
         .user_agent(concat!("talk-recorder/", env!("CARGO_PKG_VERSION")))
         // A WebSocket begins as a request of HTTP/1.1.

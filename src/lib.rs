@@ -15,6 +15,7 @@
 //! - [`signaling`]: the room of a recording, watched unseen over its signaling server;
 //! - [`signature`]: the checksum that guards every door of the protocol;
 //! - [`demo`]: a small honest Nextcloud, a sample call, and a judge of its recordings;
+//! - `usage`: what the server and its programs take of the machine, for the metrics;
 //! - [`logging`] and [`tls`]: what is set up once.
 
 pub mod app;
@@ -34,3 +35,4 @@ pub mod signaling;
 pub mod signature;
 mod sites;
 pub mod tls;
+mod usage;

@@ -13,6 +13,7 @@ use actors::{
 
 use crate::{
     app::StartupError,
+    client::Clients,
     config::Config,
     nextcloud::{Nextcloud, Unconfigured},
 };
@@ -27,17 +28,19 @@ pub(crate) struct Sites {
 
 impl Sites {
     /// Opens every spool that the configuration names.
-    pub(crate) fn open(config: &Config) -> Result<Self, StartupError> {
+    pub(crate) fn open(config: &Config, clients: &mut Clients) -> Result<Self, StartupError> {
         let mut spools = Spools::default();
         let mut known: BTreeMap<BackendId, (Arc<dyn Backend>, Drawer)> = BTreeMap::new();
         for backend in &config.backends.listed {
-            let client = Nextcloud::new(&backend.id, &backend.settings)?;
+            let client = clients.for_backend(&backend.id, &backend.settings)?;
+            let client = Nextcloud::new(client, &backend.settings);
             let drawer = spools.open(&backend.settings.directory)?.drawer(&backend.id);
             known.insert(backend.id.clone(), (Arc::new(client), drawer));
         }
         let mut any: Option<(Arc<dyn Backend>, Spool)> = None;
         if let Some(settings) = &config.backends.any {
-            let client = Nextcloud::new(&BackendId::allowall(), settings)?;
+            let client = clients.for_backend(&BackendId::allowall(), settings)?;
+            let client = Nextcloud::new(client, settings);
             any = Some((Arc::new(client), spools.open(&settings.directory)?));
         }
         let mut sites = Self { known, any, left_behind: Vec::new() };

@@ -2,118 +2,67 @@
 //!
 //! What always holds:
 //! - `recordings_current` is the size of a set of recordings: it cannot drift;
-//! - a recording that this actor was never told has started changes nothing. What lay in the spool when
+//! - a recording that this actor was never told has started changes none of the counts. What lay in the spool when
 //!   the server started is such a one;
 //! - a report that comes again, from a recorder that was made again, counts once;
-//! - the series of a backend exist, at 0, from the moment it is known.
+//! - where recordings stand is told anew by each recorder that begins, so that it is what the journal says;
+//! - the five series of a backend that dashboards know exist, at 0, from the moment it is known. All others do too,
+//!   unless there are very many backends: then those of a backend begin with its first news;
+//! - the values of a label are backends, or words of a closed set.
 
-use std::{collections::HashMap, fmt, sync::atomic::AtomicU64};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use actix::{Actor, Context, Handler, Message};
-use prometheus_client::{
-    encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::{Registry, Unit},
-};
+use prometheus_client::{encoding::text, registry::Registry};
 
 use crate::{
     ids::{BackendId, RecordingId},
     recording::Report,
 };
 
+mod board;
+mod counts;
 mod exposition;
+mod running;
+mod series;
+mod standings;
+mod uploads;
 
-/// The label of every family.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    backend: String,
-}
+use board::{Board, Families};
+pub use standings::{Standing, State};
+pub use uploads::Outcome;
 
-/// A recording that is current.
-struct Current {
-    /// Its failure is counted already.
-    failed: bool,
-}
+/// With more backends than these, only those that have news get all their series: about 90 each.
+const FULLY_SHOWN: usize = 25;
 
 /// Owns the registry.
 pub struct Metrics {
     registry: Registry,
-    current_recordings: HashMap<RecordingId, Current>,
-    current: Family<Labels, Gauge>,
-    failed: Family<Labels, Counter>,
-    uploads_failed: Family<Labels, Counter>,
-    total: Family<Labels, Counter>,
-    duration: Family<Labels, Counter<f64, AtomicU64>>,
+    /// What is measured outside of the core.
+    outside: Registry,
+    families: Families,
+    boards: HashMap<BackendId, Board>,
 }
 
 impl Metrics {
-    /// Metrics in which these backends stand at 0.
-    pub fn new(backends: impl IntoIterator<Item = BackendId>) -> Self {
-        let mut metrics = Self {
-            registry: Registry::with_prefix("recording"),
-            current_recordings: HashMap::new(),
-            current: Family::default(),
-            failed: Family::default(),
-            uploads_failed: Family::default(),
-            total: Family::default(),
-            duration: Family::default(),
-        };
-        metrics.register();
-        for backend in backends {
-            metrics.know(&backend);
+    /// Metrics in which these backends stand at 0. What `outside` holds is rendered after them.
+    pub fn new(backends: impl IntoIterator<Item = BackendId>, outside: Registry) -> Self {
+        let mut registry = Registry::with_prefix("recording");
+        let families = Families::register(&mut registry);
+        let mut metrics = Self { registry, outside, families, boards: HashMap::new() };
+        let backends: Vec<BackendId> = backends.into_iter().collect();
+        for backend in &backends {
+            metrics.families.know(backend);
+            if backends.len() <= FULLY_SHOWN {
+                metrics.board(backend.clone());
+            }
         }
         metrics
     }
 
-    fn register(&mut self) {
-        let registry = &mut self.registry;
-        registry.register(
-            "recordings_current",
-            "Recordings that are starting, running, stopping or being uploaded",
-            self.current.clone(),
-        );
-        registry.register(
-            "recordings_failed",
-            "Recordings that could not be started or broke off",
-            self.failed.clone(),
-        );
-        registry.register(
-            "recordings_uploads_failed",
-            "Recordings that succeeded but could not be uploaded at once",
-            self.uploads_failed.clone(),
-        );
-        registry.register("recordings", "Recordings that were started", self.total.clone());
-        registry.register_with_unit(
-            "recordings_duration",
-            "Length of the recordings that succeeded",
-            Unit::Seconds,
-            self.duration.clone(),
-        );
-    }
-
-    /// Makes the series of a backend exist.
-    fn know(&self, backend: &BackendId) {
-        let labels = Labels { backend: backend.to_string() };
-        drop(self.current.get_or_create(&labels));
-        drop(self.failed.get_or_create(&labels));
-        drop(self.uploads_failed.get_or_create(&labels));
-        drop(self.total.get_or_create(&labels));
-        drop(self.duration.get_or_create(&labels));
-    }
-
-    fn start(&mut self, id: RecordingId, backend: &BackendId) {
-        self.know(backend);
-        let labels = Labels { backend: backend.to_string() };
-        if self.current_recordings.insert(id, Current { failed: false }).is_none() {
-            self.total.get_or_create(&labels).inc();
-            self.current.get_or_create(&labels).inc();
-        }
-    }
-
-    fn finish(&mut self, id: RecordingId, labels: &Labels, seconds: f64) {
-        self.current_recordings.remove(&id);
-        self.current.get_or_create(labels).dec();
-        self.duration.get_or_create(labels).inc_by(seconds);
+    fn board(&mut self, backend: BackendId) -> &mut Board {
+        let families = &self.families;
+        self.boards.entry(backend).or_insert_with_key(|backend| Board::new(families, backend))
     }
 }
 
@@ -121,41 +70,64 @@ impl Actor for Metrics {
     type Context = Context<Self>;
 }
 
-/// What happened to a recording, for the metrics.
+/// Something is new about a backend.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Reported {
-    /// Where.
+    /// Which.
     pub backend: BackendId,
-    /// To which recording.
-    pub id: RecordingId,
     /// What.
-    pub report: Report,
+    pub news: News,
+}
+
+/// What the metrics are told.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// Something happened to a recording.
+    Happened {
+        /// To which.
+        id: RecordingId,
+        /// What.
+        report: Report,
+    },
+    /// A recording has moved.
+    Stands {
+        /// Which.
+        id: RecordingId,
+        /// To where; nowhere once it is closed.
+        standing: Option<Standing>,
+    },
+    /// A recorder begins.
+    RecorderBegins {
+        /// What it found in the spool: these recordings are there, and no others.
+        recordings: Vec<(RecordingId, Standing)>,
+    },
+    /// A recorder broke off and was made again.
+    RecorderRestarted,
+    /// The spool was looked at.
+    Spooled {
+        /// Bytes of all the media in it.
+        bytes: u64,
+    },
+    /// An upload try is over.
+    UploadTried {
+        /// What became of it.
+        outcome: Outcome,
+        /// How long it took.
+        took: Duration,
+        /// Bytes of the media.
+        bytes: u64,
+    },
 }
 
 impl Handler<Reported> for Metrics {
     type Result = ();
 
-    fn handle(&mut self, reported: Reported, _: &mut Context<Self>) {
-        let Reported { backend, id, report } = reported;
-        let labels = Labels { backend: backend.to_string() };
-        if report == Report::Started {
-            self.start(id, &backend);
-        } else if let Some(current) = self.current_recordings.get_mut(&id) {
-            match report {
-                Report::Failed if std::mem::replace(&mut current.failed, true) => {}
-                Report::Failed => drop(self.failed.get_or_create(&labels).inc()),
-                Report::UploadFailed => drop(self.uploads_failed.get_or_create(&labels).inc()),
-                Report::Finished { seconds } => self.finish(id, &labels, seconds),
-                Report::Started
-                | Report::Rejected(_)
-                | Report::Rolling
-                | Report::Ended(_)
-                | Report::Recovered
-                | Report::DeliveredLate
-                | Report::Sign { .. }
-                | Report::Encoding { .. } => {}
-            }
+    fn handle(&mut self, Reported { backend, news }: Reported, _: &mut Context<Self>) {
+        // Each backend has a recorder that begins; most find nothing.
+        let is_empty = matches!(&news, News::RecorderBegins { recordings } if recordings.is_empty());
+        if !is_empty || self.boards.contains_key(&backend) {
+            self.board(backend).hear(news);
         }
     }
 }
@@ -182,7 +154,8 @@ impl Handler<Scrape> for Metrics {
 
     fn handle(&mut self, scrape: Scrape, _: &mut Context<Self>) -> Self::Result {
         let mut open_metrics = String::new();
-        text::encode(&mut open_metrics, &self.registry)?;
+        text::encode_registry(&mut open_metrics, &self.registry)?;
+        text::encode(&mut open_metrics, &self.outside)?;
         Ok(match scrape.format {
             Format::OpenMetrics => open_metrics,
             Format::Classic => exposition::to_classic(&open_metrics),

@@ -30,7 +30,7 @@ use tokio::{
 
 use crate::{
     ids::{BackendId, RecordingId, RoomToken},
-    metrics::Reported,
+    metrics::{News, Reported, Standing},
     ports::{Backend, Engine},
     recording::{Actor, EndReason, Event, Order, Recording},
     spool::{Contents, Drawer, Entry},
@@ -154,6 +154,9 @@ impl Recorder {
         for reason in contents.unreadable {
             log::error!(backend:% = self.backend, reason; "unreadable entry in the spool, it is left alone");
         }
+        let standing = |entry: &Entry| Some((entry.recording.id, Standing::of(&entry.recording)?));
+        let recordings = contents.entries.iter().filter_map(standing).collect();
+        self.report(News::RecorderBegins { recordings });
         for Entry { recording, media, touched_at } in contents.entries {
             let id = recording.id;
             let number = self.next_number();

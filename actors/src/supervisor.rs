@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     ids::BackendId,
+    metrics::{News, Reported},
     recorder::{Census, Drain, Recorder, RecordingState, World},
 };
 
@@ -91,6 +92,9 @@ impl Supervisor {
     fn make_again(&mut self, backend: &BackendId, ctx: &mut Context<Self>) {
         let recorder = self.make(backend, ctx);
         log::info!(backend:%; "recorder restarted");
+        if let Some(world) = (self.world_of)(backend) {
+            world.metrics.do_send(Reported { backend: backend.clone(), news: News::RecorderRestarted });
+        }
         if let Some(slot) = self.slots.get_mut(backend) {
             slot.recorder = recorder;
             slot.born = Instant::now();

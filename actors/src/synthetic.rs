@@ -258,6 +258,7 @@ impl Engine for Synthetic {
         }
         self.write_media(job).await?;
         cues.give(Cue::Rolling);
+        cues.give(Cue::Encoding { speed: 1.0, dropped_frames: 0 });
         let rolling_since = Instant::now();
         match fate {
             Fate::Breaks => return Err(EngineError::new("synthetic", "was told to break")),

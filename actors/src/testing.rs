@@ -10,6 +10,7 @@ use std::{
 
 use actix::{Actor as _, Addr};
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep},
@@ -102,7 +103,7 @@ impl Stage {
         let directory = tempfile::tempdir().unwrap();
         Self {
             nextcloud: Arc::default(),
-            metrics: Metrics::new([backend()]).start(),
+            metrics: Metrics::new([backend()], Registry::default()).start(),
             spool: Spool::open(directory.path()).unwrap(),
             directory,
             limits: Limits::default(),
@@ -128,12 +129,20 @@ impl Stage {
 
     /// `current`, `total`, `failed_total`, `uploads_failed_total`.
     pub(crate) async fn counts(&self) -> [u64; 4] {
+        let mut counts = [0; 4];
+        let names = ["current", "total", "failed_total", "uploads_failed_total"];
+        for (count, name) in counts.iter_mut().zip(names) {
+            *count = self.count(&format!("recordings_{name}"), "").await;
+        }
+        counts
+    }
+
+    /// The value of a series, by its name behind `recording_` and by the labels that it has beside the backend.
+    pub(crate) async fn count(&self, name: &str, labels: &str) -> u64 {
         let text = self.metrics.send(Scrape { format: Format::Classic }).await.unwrap().unwrap();
-        ["current", "total", "failed_total", "uploads_failed_total"].map(|name| {
-            let series = format!("recording_recordings_{name}{{backend=\"cloud\"}} ");
-            let value = text.lines().find_map(|line| line.strip_prefix(&series)).unwrap();
-            value.parse().unwrap()
-        })
+        let series = format!("recording_{name}{{backend=\"cloud\"{labels}}} ");
+        let value = text.lines().find_map(|line| line.strip_prefix(&series));
+        value.unwrap_or_else(|| panic!("no {series}")).parse().unwrap()
     }
 
     /// Recordings that the spool holds.

@@ -13,7 +13,7 @@ use std::{
 use actix::{Actor, Addr, Context, Handler};
 use actors::{
     ids::{BackendId, RecordingId},
-    metrics::{Format, Metrics, Reported, Scrape},
+    metrics::{Format, Metrics, News, Reported, Scrape},
     ports::{Backend, Delivery, Refusal},
     recorder::{Limits, Start, Stop, World},
     recording::{Notice, Order, Report},
@@ -22,6 +22,7 @@ use actors::{
     synthetic::Synthetic,
 };
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use tokio::{
     sync::{Semaphore, oneshot},
     time::Instant,
@@ -53,7 +54,7 @@ impl Actors {
         let backends: Vec<BackendId> =
             script.backends().map(|name| name.parse()).collect::<Result<_, _>>()?;
         let ledger = Arc::new(Ledger::new(script.clone()));
-        let metrics = Metrics::new(backends.iter().cloned()).start();
+        let metrics = Metrics::new(backends.iter().cloned(), Registry::default()).start();
         let reports = Reports::default();
         let tap = Tap { metrics: metrics.clone(), reports: reports.clone() }.start();
         let spool = Spool::open(directory)?;
@@ -160,8 +161,8 @@ impl Handler<Reported> for Tap {
     type Result = ();
 
     fn handle(&mut self, reported: Reported, _: &mut Context<Self>) {
-        if reported.report == Report::Started {
-            self.reports.came(reported.id);
+        if let News::Happened { id, report: Report::Started } = &reported.news {
+            self.reports.came(*id);
         }
         self.metrics.do_send(reported);
     }

@@ -13,8 +13,8 @@ use rustix::fs::{Access, access, statfs, statvfs};
 use super::environment;
 use crate::{
     capacity,
+    client::Clients,
     config::{BackendSettings, Config, EngineChoice},
-    nextcloud::Nextcloud,
     pipeline::programs::{self, Requirement},
     tls,
 };
@@ -110,7 +110,7 @@ fn check_program(requirement: &Requirement, findings: &mut Findings) {
 
 fn check_backend(id: &BackendId, settings: &BackendSettings, findings: &mut Findings) {
     let what = format!("backend {id}");
-    match Nextcloud::new(id, settings) {
+    match Clients::default().for_backend(id, settings) {
         Ok(_) => Findings::good(&what, "its HTTP client can be made"),
         Err(error) => findings.bad(&what, &error.to_string()),
     }

@@ -23,6 +23,7 @@ use tokio::time::sleep;
 
 use crate::{
     app::App,
+    client::Clients,
     config::{Backend, BackendSettings, Browser, Config},
     demo::{
         Kind,
@@ -131,8 +132,9 @@ impl Stage {
         config.backends.listed = vec![Backend { id: "demo".parse()?, urls, settings }];
         let config = Arc::new(config);
         let engine = Pipeline::in_directory(Arc::clone(&config), directory.path().join("run"))?;
-        let engine = Watched::new(engine, Arc::clone(&config))?;
-        let app = App::start(config, Arc::new(engine))?;
+        let mut clients = Clients::default();
+        let engine = Watched::new(engine, Arc::clone(&config), &mut clients)?;
+        let app = App::start(config, Arc::new(engine), &mut clients)?;
         let address = app.addresses().first().context("no address is served")?;
         let url = format!("http://{address}");
         cloud.use_recorder(&url);

@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{environment, shutdown};
 use crate::{
     app::App,
+    client::Clients,
     config::{Config, EngineChoice},
     logging,
     pipeline::Pipeline,
@@ -47,8 +48,9 @@ pub(super) fn serve(path: Option<&Path>) -> ExitCode {
 
 async fn run(config: Arc<Config>) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let engine = engine(&config)?;
-    let app = App::start(Arc::clone(&config), engine)?;
+    let mut clients = Clients::default();
+    let engine = engine(&config, &mut clients)?;
+    let app = App::start(Arc::clone(&config), engine, &mut clients)?;
     for address in app.addresses() {
         log::info!(address:%; "listening");
     }
@@ -86,18 +88,18 @@ async fn serve_until_told(
 }
 
 /// The engine that the configuration chooses.
-fn engine(config: &Arc<Config>) -> anyhow::Result<Arc<dyn Engine>> {
+fn engine(config: &Arc<Config>, clients: &mut Clients) -> anyhow::Result<Arc<dyn Engine>> {
     match config.recording.engine {
         EngineChoice::Real => {
             let engine = Pipeline::new(Arc::clone(config))?;
-            Ok(Arc::new(Watched::new(engine, Arc::clone(config))?))
+            Ok(Arc::new(Watched::new(engine, Arc::clone(config), clients)?))
         }
         EngineChoice::Synthetic => {
             log::warn!(
                 "[recording] engine = synthetic: nothing is recorded, the files that are uploaded are empty of any call"
             );
             let engine = Synthetic::new(config.recording.synthetic);
-            Ok(Arc::new(Watched::new(engine, Arc::clone(config))?))
+            Ok(Arc::new(Watched::new(engine, Arc::clone(config), clients)?))
         }
     }
 }

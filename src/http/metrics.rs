@@ -1,18 +1,24 @@
 //! `GET /metrics`: one message to the metrics actor, for clients that `[stats] allowed_ips` names.
+//!
+//! An actor that is gone, or does not answer in time, is a 503: an old value is never told.
 
-use std::time::Duration;
+use std::{io::Write, time::Duration};
 
+use actix::Addr;
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{ACCEPT, CONTENT_TYPE},
-    web::Data,
+    http::header::{AcceptEncoding, CONTENT_ENCODING, CONTENT_TYPE, ContentEncoding, Encoding, Header, VARY},
+    web::{self, Data},
 };
-use actors::metrics::{Format, Scrape};
+use actors::metrics::{Format, Metrics, Scrape};
+use flate2::{Compression, write::GzEncoder};
 
-use super::{client, server::Doorway};
+use super::{client, negotiation, server::Doorway};
 
 /// A scraper waits ten seconds by default; it shall learn what is wrong before that.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// What fits into one packet is not worth being compressed.
+const SMALL: usize = 1400;
 
 /// The metrics, or why there are none.
 pub(super) async fn metrics(request: HttpRequest, doorway: Data<Doorway>) -> HttpResponse {
@@ -21,10 +27,23 @@ pub(super) async fn metrics(request: HttpRequest, doorway: Data<Doorway>) -> Htt
         log::warn!(client:%; "metrics refused, [stats] allowed_ips does not name this client");
         return HttpResponse::Forbidden().finish();
     }
-    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let format = negotiate(accept);
-    match doorway.metrics.send(Scrape { format }).timeout(DEADLINE).await {
-        Ok(Ok(text)) => HttpResponse::Ok().insert_header((CONTENT_TYPE, content_type(format))).body(text),
+    answer(&doorway.metrics, negotiation::format(&request), takes_gzip(&request)).await
+}
+
+async fn answer(metrics: &Addr<Metrics>, format: Format, gzip: bool) -> HttpResponse {
+    let text = match metrics.send(Scrape { format }).timeout(DEADLINE).await {
+        Ok(Ok(text)) => text,
+        Ok(Err(error)) => return unavailable(&error.to_string()),
+        Err(error) => return unavailable(&error.to_string()),
+    };
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((CONTENT_TYPE, negotiation::content_type(format)));
+    answer.insert_header((VARY, "Accept, Accept-Encoding"));
+    if !gzip || text.len() < SMALL {
+        return answer.body(text);
+    }
+    match web::block(move || compress(text.as_bytes())).await {
+        Ok(Ok(bytes)) => answer.insert_header((CONTENT_ENCODING, "gzip")).body(bytes),
         Ok(Err(error)) => unavailable(&error.to_string()),
         Err(error) => unavailable(&error.to_string()),
     }
@@ -35,44 +54,48 @@ fn unavailable(error: &str) -> HttpResponse {
     HttpResponse::ServiceUnavailable().finish()
 }
 
-/// OpenMetrics for those that ask for it by name, the classic format for everybody else.
-fn negotiate(accept: &str) -> Format {
-    let wants_open_metrics = accept.split(',').any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        parts.next() == Some("application/openmetrics-text") && !parts.any(rules_out)
-    });
-    if wants_open_metrics { Format::OpenMetrics } else { Format::Classic }
+fn takes_gzip(request: &HttpRequest) -> bool {
+    let offers = [Encoding::gzip(), Encoding::identity()];
+    let accepted = AcceptEncoding::parse(request).ok();
+    let chosen = accepted.and_then(|accepted| accepted.negotiate(offers.iter()));
+    chosen == Some(Encoding::Known(ContentEncoding::Gzip))
 }
 
-/// A quality of 0 means "never".
-fn rules_out(parameter: &str) -> bool {
-    let quality = parameter.strip_prefix("q=").and_then(|quality| quality.parse::<f32>().ok());
-    quality.is_some_and(|quality| quality <= 0.0)
-}
-
-fn content_type(format: Format) -> &'static str {
-    match format {
-        Format::Classic => "text/plain; version=0.0.4; charset=utf-8",
-        Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-    }
+fn compress(text: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
+    encoder.write_all(text)?;
+    encoder.finish()
 }
 
 #[cfg(test)]
 mod tests {
+    use actix::{AsyncContext, Context};
+    use actix_web::{http::header::ACCEPT_ENCODING, test::TestRequest};
+
     use super::*;
 
-    #[test]
-    fn prometheus_gets_open_metrics() {
-        let accept = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
-                      text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
-        assert_eq!(negotiate(accept), Format::OpenMetrics);
+    #[actix_rt::test]
+    async fn an_actor_that_is_gone_is_a_503() {
+        let gone = Context::<Metrics>::new().address();
+        assert_eq!(answer(&gone, Format::Classic, false).await.status(), 503);
+    }
+
+    #[actix_rt::test]
+    async fn an_actor_that_does_not_answer_is_a_503_before_the_scraper_gives_up() {
+        tokio::time::pause();
+        let stuck = Context::<Metrics>::new();
+        let begun = tokio::time::Instant::now();
+        assert_eq!(answer(&stuck.address(), Format::Classic, false).await.status(), 503);
+        assert!(begun.elapsed() < Duration::from_secs(10));
     }
 
     #[test]
-    fn everybody_else_gets_the_classic_text() {
-        for accept in ["", "*/*", "text/html,application/xhtml+xml", "application/openmetrics-text; q=0.000"]
-        {
-            assert_eq!(negotiate(accept), Format::Classic, "{accept}");
-        }
+    fn gzip_is_for_those_who_ask_for_it() {
+        let takes = |accept: &str| {
+            takes_gzip(&TestRequest::default().insert_header((ACCEPT_ENCODING, accept)).to_http_request())
+        };
+        assert!(takes("gzip") && takes("deflate, gzip;q=0.5") && takes("gzip, br"));
+        assert!(!takes("identity") && !takes("gzip;q=0") && !takes("br"));
+        assert!(!takes_gzip(&TestRequest::default().to_http_request()));
     }
 }

@@ -7,13 +7,16 @@
 //! - an answer never tells a secret, nor the right checksum.
 //!
 //! In reading order: [`server`] binds and routes, [`signed`] authenticates, [`room`] starts and stops,
-//! [`metrics`] renders, [`client`] tells who asks.
+//! [`metrics`] renders, in the format that [`negotiation`] finds, [`client`] tells who asks, [`traffic`] counts.
 
 mod client;
 mod metrics;
+mod negotiation;
 mod room;
 mod server;
 mod signed;
+mod traffic;
 mod welcome;
 
 pub use server::{BindError, Doorway, Http};
+pub use traffic::Traffic;

@@ -12,7 +12,7 @@ use actix_web::{
 use actors::{metrics::Metrics, supervisor::Supervisor};
 use tokio::task::JoinHandle;
 
-use super::{metrics, room, welcome};
+use super::{Traffic, metrics, room, traffic, welcome};
 use crate::config::Config;
 
 /// Threads that speak HTTP. The work is done elsewhere, so this is for not waiting for each other.
@@ -39,6 +39,8 @@ pub struct Doorway {
     pub supervisor: Addr<Supervisor>,
     /// Who knows the metrics.
     pub metrics: Addr<Metrics>,
+    /// Where requests are counted.
+    pub traffic: Traffic,
 }
 
 /// The running service.
@@ -57,11 +59,17 @@ impl Http {
     pub fn start(doorway: Doorway) -> Result<Self, BindError> {
         let listen = doorway.config.listen.clone();
         let doorway = web::Data::new(doorway);
-        let mut server = HttpServer::new(move || App::new().app_data(doorway.clone()).configure(routes))
-            .workers(WORKERS)
-            .client_request_timeout(HEAD_TIMEOUT)
-            .shutdown_timeout(SHUTDOWN_SECONDS)
-            .disable_signals();
+        let mut server = HttpServer::new(move || {
+            let traffic = doorway.traffic.clone();
+            App::new()
+                .wrap_fn(move |request, service| traffic::measured(&traffic, request, service))
+                .app_data(doorway.clone())
+                .configure(routes)
+        })
+        .workers(WORKERS)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals();
         for address in listen {
             server = server.bind(address).map_err(|source| BindError { address, source })?;
         }

@@ -8,10 +8,9 @@
 //! - redirects are not followed and no cookie is kept: a POST that is redirected loses its body;
 //! - what a refusal means is decided in one place, [`refusal`].
 //!
-//! Each backend has a client of its own, with its own certificates.
+//! Backends that trust the same certificates share a client; nothing else is shared.
 
 use actors::{
-    ids::BackendId,
     ports::{Backend, Delivery, Refusal},
     recording::{Notice, Order},
 };
@@ -21,7 +20,6 @@ use secrecy::SecretString;
 
 use self::upload::Experience;
 use crate::{
-    client::{self, SetupError},
     config::BackendSettings,
     signature::{CHECKSUM_HEADER, RANDOM_HEADER, Signature},
 };
@@ -43,14 +41,10 @@ pub struct Nextcloud {
 }
 
 impl Nextcloud {
-    /// A client with the settings of a backend.
-    ///
-    /// # Errors
-    /// When its certificates cannot be read, or the system has none.
-    pub fn new(backend: &BackendId, settings: &BackendSettings) -> Result<Self, SetupError> {
-        let client = client::for_backend(backend, settings)?;
+    /// The Nextcloud of a backend, reached by the client that fits its settings.
+    pub(crate) fn new(client: Client, settings: &BackendSettings) -> Self {
         let experience = Experience::with_chunk_size(settings.upload_chunk_size);
-        Ok(Self { client, secret: settings.secret.clone(), experience })
+        Self { client, secret: settings.secret.clone(), experience }
     }
 
     /// A signed POST to the recording API of Talk.

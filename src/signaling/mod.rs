@@ -34,7 +34,7 @@ use tokio::time::timeout;
 
 use self::{refusal::NotWatched, watcher::Watcher};
 use crate::{
-    client::{self, SetupError},
+    client::{Clients, SetupError},
     config::{BackendSettings, Config},
 };
 
@@ -57,14 +57,14 @@ impl<E: Engine> Watched<E> {
     ///
     /// # Errors
     /// When a backend's certificates cannot be read, or the system has none.
-    pub fn new(engine: E, config: Arc<Config>) -> Result<Self, SetupError> {
-        let mut clients = BTreeMap::new();
+    pub fn new(engine: E, config: Arc<Config>, clients: &mut Clients) -> Result<Self, SetupError> {
+        let mut listed = BTreeMap::new();
         for backend in &config.backends.listed {
-            clients.insert(backend.id.clone(), client::for_backend(&backend.id, &backend.settings)?);
+            listed.insert(backend.id.clone(), clients.for_backend(&backend.id, &backend.settings)?);
         }
         let any = config.backends.any.as_ref();
-        let any = any.map(|settings| client::for_backend(&BackendId::allowall(), settings)).transpose()?;
-        Ok(Self { engine, config, clients, any })
+        let any = any.map(|settings| clients.for_backend(&BackendId::allowall(), settings)).transpose()?;
+        Ok(Self { engine, config, clients: listed, any })
     }
 
     /// What a recording is watched with; `None` if it is not to be watched.

@@ -16,6 +16,7 @@ mod join;
 mod quality;
 mod signs;
 mod stage;
+mod usage;
 mod watch;
 
 /// The server's program.

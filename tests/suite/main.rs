@@ -9,6 +9,7 @@ mod chunks;
 mod churn;
 mod cli;
 mod crash;
+mod deploy;
 mod life;
 mod metrics;
 mod network;

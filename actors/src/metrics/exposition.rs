@@ -1,6 +1,6 @@
 //! From OpenMetrics 1.0 to the classic text format 0.0.4.
 //!
-//! The two differ, for counters and gauges, in little: the classic format describes a counter under the name
+//! The two differ, for counters, gauges and histograms, in little: the classic format describes a counter under the name
 //! of its samples, `…_total`; it has no units, no `info` type, no exemplars and no end mark.
 
 /// The classic form of an OpenMetrics text as the registry writes it.
@@ -38,6 +38,9 @@ fn describe(classic: &mut String, name: &str, kind: &str, help: Option<(&str, &s
 
 /// A sample without what follows ` # ` outside of a quoted label value.
 fn without_exemplar(line: &str) -> &str {
+    if !line.contains('#') {
+        return line;
+    }
     let (mut quoted, mut escaped) = (false, false);
     for (position, byte) in line.bytes().enumerate() {
         match byte {
@@ -74,6 +77,15 @@ mod tests {
         let open_metrics = "# HELP build Text.\n# TYPE build info\nbuild_info{v=\"1\"} 1\n# EOF\n";
         let classic = "# HELP build_info Text.\n# TYPE build_info gauge\nbuild_info{v=\"1\"} 1\n";
         assert_eq!(to_classic(open_metrics), classic);
+    }
+
+    #[test]
+    fn a_histogram_stays_as_it_is() {
+        let classic = "# HELP a_seconds Text.\n# TYPE a_seconds histogram\na_seconds_sum 0.5\na_seconds_count 1\n\
+                       a_seconds_bucket{le=\"1.0\"} 1\na_seconds_bucket{le=\"+Inf\"} 1\n";
+        let open_metrics =
+            classic.replace("a_seconds_sum", "# UNIT a_seconds seconds\na_seconds_sum") + "# EOF\n";
+        assert_eq!(to_classic(&open_metrics), classic);
     }
 
     #[test]

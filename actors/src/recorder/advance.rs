@@ -11,7 +11,7 @@ use tokio::{
 use super::Recorder;
 use crate::{
     ids::RecordingId,
-    metrics::Reported,
+    metrics::{News, Reported, Standing},
     recording::{Event, Recording, Rejection, Step},
     spool::SpoolError,
 };
@@ -108,8 +108,9 @@ impl Recorder {
     fn follow(&mut self, step: Step, ctx: &mut Context<Self>) {
         let id = step.next.id;
         for report in &step.reports {
-            self.world.metrics.do_send(Reported { backend: self.backend.clone(), id, report: *report });
+            self.report(News::Happened { id, report: *report });
         }
+        self.report(News::Stands { id, standing: Standing::of(&step.next) });
         self.note_end(&step.next);
         if let Some(take) = self.takes.get_mut(&id) {
             take.saving = false;
@@ -123,6 +124,11 @@ impl Recorder {
         }
         self.work_off(id, ctx);
         self.answer_drain();
+    }
+
+    /// Tells the metrics.
+    pub(super) fn report(&self, news: News) {
+        self.world.metrics.do_send(Reported { backend: self.backend.clone(), news });
     }
 
     /// A recording moved out of the engine's hands: repeated stops of its room are fine for a while.

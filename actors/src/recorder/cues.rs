@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Recorder;
 use crate::{
     ids::RecordingId,
-    metrics::Reported,
+    metrics::News,
     ports::Cue,
     recording::{Event, Report},
 };
@@ -49,6 +49,6 @@ impl Handler<Said> for Recorder {
             }
             Cue::Encoding { speed, dropped_frames } => Report::Encoding { speed, dropped_frames },
         };
-        self.world.metrics.do_send(Reported { backend: self.backend.clone(), id, report });
+        self.report(News::Happened { id, report });
     }
 }

@@ -19,6 +19,7 @@ use tokio::{
 use super::{Recorder, Take};
 use crate::{
     ids::RecordingId,
+    metrics::News,
     recording::{EndReason, Event, Phase, Rejection},
     spool::{Drawer, Room},
 };
@@ -122,7 +123,10 @@ impl Recorder {
                 .map_err(|error| error.to_string())
                 .and_then(|room| room.map_err(|error| error.to_string()))
             {
-                Ok(room) => recorder.end_what_is_over_a_limit(&room, ctx),
+                Ok(room) => {
+                    recorder.report(News::Spooled { bytes: room.held });
+                    recorder.end_what_is_over_a_limit(&room, ctx);
+                }
                 Err(error) => {
                     log::error!(backend:% = recorder.backend, error; "the spool cannot be looked at");
                 }

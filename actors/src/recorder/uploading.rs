@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use tokio::{
     sync::{Notify, Semaphore},
     task::spawn_blocking,
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::{Recorder, effects::guarded};
 use crate::{
-    ids::RecordingId,
+    ids::{BackendId, RecordingId},
+    metrics::{News, Outcome, Reported},
     ports::{Backend, Delivery, Refusal},
     recording::{Event, NextRound, Recording},
     spool::{Drawer, Media},
@@ -55,6 +56,8 @@ impl Recorder {
     fn upload_after(&mut self, pause: Duration, id: RecordingId, ctx: &mut Context<Self>) {
         let Some(take) = self.takes.get(&id) else { return };
         let round = Round {
+            name: self.backend.clone(),
+            metrics: self.world.metrics.clone(),
             backend: self.world.backend.clone(),
             drawer: self.world.drawer.clone(),
             recording: take.recording.clone(),
@@ -71,6 +74,8 @@ impl Recorder {
 
 /// One round of tries.
 struct Round {
+    name: BackendId,
+    metrics: actix::Recipient<Reported>,
     backend: Arc<dyn Backend>,
     drawer: Drawer,
     recording: Recording,
@@ -118,8 +123,13 @@ impl Round {
             Ok(None) => return Then::Over(Event::MediaGone),
             Err(error) => return again(error),
         };
+        let (begun, bytes) = (Instant::now(), media.bytes);
         let answer = guarded(self.backend.store(&self.delivery(media))).await;
-        match answer.unwrap_or_else(|panic| Err(Refusal::Transient(panic))) {
+        let answer = answer.unwrap_or_else(|panic| Err(Refusal::Transient(panic)));
+        let (outcome, took) = (Outcome::of(&answer), begun.elapsed());
+        let news = News::UploadTried { outcome, took, bytes };
+        self.metrics.do_send(Reported { backend: self.name.clone(), news });
+        match answer {
             Ok(()) => Then::Over(Event::Stored),
             Err(Refusal::Transient(reason) | Refusal::Unanswered(reason)) => again(reason),
             Err(Refusal::Busy { reason, retry_after }) => Then::Again { reason, after: retry_after },

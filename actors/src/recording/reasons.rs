@@ -142,6 +142,9 @@ pub enum Sign {
 }
 
 impl Sign {
+    /// All of them, so that each has a series from the start.
+    pub const ALL: [Self; 3] = [Self::Still, Self::Black, Self::Silent];
+
     /// One word for logs and metrics.
     pub fn name(self) -> &'static str {
         match self {

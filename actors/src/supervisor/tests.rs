@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    metrics::State,
     recorder::{Crash, Start, Stop},
     recording::Phase,
     synthetic::Synthetic,
@@ -51,6 +52,14 @@ async fn a_recorder_that_panics_is_made_again_and_takes_its_recordings_up() {
         [0, 1, 1, 0],
         "it started in this life of the server, so its failure counts"
     );
+    assert_eq!(stage.count("recorder_restarts_total", "").await, 1);
+    assert_eq!(stage.count("recordings_recovered_total", "").await, 1);
+    assert_eq!(stage.count("recordings_ended_total", ",reason=\"server_died\"").await, 1);
+    assert_eq!(stage.count("upload_attempts_total", ",outcome=\"stored\"").await, 1);
+    for state in State::ALL {
+        let label = format!(",state=\"{}\"", state.name());
+        assert_eq!(stage.count("recordings_state", &label).await, 0, "{label}");
+    }
 }
 
 #[actix_rt::test]

@@ -3,6 +3,7 @@
 //! - [`scene`]: a built server, a demo cloud and a directory for both, ready to record;
 //! - [`server`]: the built server as a process that can be asked, stopped, killed and started again;
 //! - [`tls`]: a door with a certificate in front of a cloud;
+//! - [`promtool`]: what Prometheus' own tool says;
 //! - [`usage`]: what the processes of a server cost, by kind;
 //! - [`disk`]: a disk that is soon full;
 //! - [`processes`]: what a server started, and whether it is gone.
@@ -14,6 +15,7 @@
 
 pub mod disk;
 pub mod processes;
+pub mod promtool;
 pub mod scene;
 pub mod server;
 pub mod tls;

@@ -133,10 +133,17 @@ impl Server {
     /// # Panics
     /// When it is not there.
     pub async fn count(&self, name: &str) -> f64 {
+        let series = format!("recording_recordings_{name}{{backend=\"cloud\"}}");
+        self.value(&series).await.unwrap_or_else(|| panic!("no {series}"))
+    }
+
+    /// The value of a series as it is written in the classic text, if it is there.
+    ///
+    /// # Panics
+    /// When the metrics are not to be had.
+    pub async fn value(&self, series: &str) -> Option<f64> {
         let text = self.metrics().await;
-        let series = format!("recording_recordings_{name}{{backend=\"cloud\"}} ");
-        let value = text.lines().find_map(|line| line.strip_prefix(&series));
-        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {series} in:\n{text}"))
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// What everything that it started carries, see [`processes`].
