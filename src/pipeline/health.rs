@@ -16,9 +16,12 @@ use super::{
 
 const PAUSE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The settings that were put there for the call are gone when the page is another one.
-const PROBE: &str =
-    "() => JSON.stringify(window.signalingSettings ? '' : location.origin + location.pathname)";
+/// The settings that were put there for the call are gone when the page is another one. What stands behind its address
+/// is nobody's business; an error page of the browser has no origin.
+const PROBE: &str = "() => {
+    const place = location.origin === 'null' ? location.protocol : location.origin;
+    return JSON.stringify(window.signalingSettings ? '' : place + location.pathname);
+}";
 
 /// Returns when the page is gone, or has not answered for this long.
 pub(super) async fn watch(page: &Page, unresponsive: Option<Duration>) -> EngineError {

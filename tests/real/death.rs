@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use talk_recorder::demo::{Kind, judge, state::NoticeKind};
-use testing::{processes::displays, scene::ROOM};
+use testing::{
+    processes::displays,
+    scene::{LEFT, ROOM},
+};
 use tokio::time::{Instant, sleep};
 
 use crate::stage::{Browser, CHROMIUM, FIREFOX, START, find, nothing_is_left, seekable, small};
@@ -79,4 +82,20 @@ async fn the_sound_server_dies() {
 async fn the_encoder_dies() {
     dies(FIREFOX, &["ffmpeg"]).await;
     dies(CHROMIUM, &["ffmpeg"]).await;
+}
+
+#[actix_rt::test]
+async fn a_page_that_is_led_elsewhere_is_noticed_and_only_its_address_is_told() {
+    let locks = displays();
+    let scene = small(CHROMIUM).await;
+    scene.cloud.press_record(LEFT, Kind::Video).await.unwrap();
+    let ended = [NoticeKind::Started(1), NoticeKind::Failed];
+    scene.until("failed", START, |state| state.told(LEFT) == ended).await;
+    let seconds = seekable(&scene.until_stored(1, 30).await).await;
+    assert!((3.0..9.0).contains(&seconds), "{seconds} seconds");
+    let log = scene.server.log();
+    let address = format!("the page left the call for {}/index.php/call/gone/", scene.cloud.address());
+    assert!(log.contains("why=page_left") && log.contains(&address), "{log}");
+    assert!(!log.contains("private"), "{log}");
+    nothing_is_left(&scene, &locks).await;
 }

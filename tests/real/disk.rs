@@ -22,7 +22,7 @@ async fn on_a_disk_of(mib: u32, reserve: &str) -> Scene {
 #[actix_rt::test]
 async fn a_recording_is_stopped_while_there_is_room_to_seal_it() {
     let locks = displays();
-    let scene = on_a_disk_of(24, "20MiB").await;
+    let scene = on_a_disk_of(18, "14MiB").await;
     scene.press_record(Kind::Video).await;
     let ended = [NoticeKind::Started(1), NoticeKind::Stopped];
     scene.until("stopped", START + 60, |state| state.told(ROOM) == ended).await;

@@ -28,6 +28,8 @@ pub const STILL: &str = "still";
 pub const BLACK: &str = "black";
 /// A room whose sound is silence.
 pub const SILENT: &str = "silent";
+/// A room whose page is led to another one after five seconds, with something private behind the `?`.
+pub const LEFT: &str = "left";
 /// The recording secret of every scene.
 pub const SECRET: &str = "open sesame";
 /// The internal secret of every scene.
@@ -84,9 +86,11 @@ impl Scene {
         let cloud = Cloud::start(Settings {
             recording_secret: SecretString::from(SECRET),
             internal_secret: SecretString::from(INTERNAL),
-            rooms: [(ROOM, OWNER), (OTHER_ROOM, "bob"), (STILL, OWNER), (BLACK, OWNER), (SILENT, OWNER)]
+            rooms: [(ROOM, OWNER), (OTHER_ROOM, "bob")]
+                .into_iter()
+                .chain([STILL, BLACK, SILENT, LEFT].map(|room| (room, OWNER)))
                 .map(|(room, owner)| (room.to_owned(), owner.to_owned()))
-                .to_vec(),
+                .collect(),
             files: directory.path().join("files"),
         })
         .expect("the demo cloud starts");
