@@ -7,7 +7,7 @@
 //! - a report that comes again, from a recorder that was made again, counts once;
 //! - where recordings stand is told anew by each recorder that begins, so that it is what the journal says;
 //! - the five series of a backend that dashboards know exist, at 0, from the moment it is known. All others do too,
-//!   unless there are very many backends: then those of a backend begin with its first news;
+//!   unless there are very many backends: then each begins with its first news;
 //! - the values of a label are backends, or words of a closed set.
 
 use std::{collections::HashMap, fmt, time::Duration};
@@ -29,10 +29,11 @@ mod standings;
 mod uploads;
 
 use board::{Board, Families};
+use series::Shown;
 pub use standings::{Standing, State};
 pub use uploads::Outcome;
 
-/// With more backends than these, only those that have news get all their series: about 90 each.
+/// With more backends than these a series begins with its first news: a backend could have about 90.
 const FULLY_SHOWN: usize = 25;
 
 /// Owns the registry.
@@ -41,6 +42,7 @@ pub struct Metrics {
     /// What is measured outside of the core.
     outside: Registry,
     families: Families,
+    shown: Shown,
     boards: HashMap<BackendId, Board>,
 }
 
@@ -49,11 +51,13 @@ impl Metrics {
     pub fn new(backends: impl IntoIterator<Item = BackendId>, outside: Registry) -> Self {
         let mut registry = Registry::with_prefix("recording");
         let families = Families::register(&mut registry);
-        let mut metrics = Self { registry, outside, families, boards: HashMap::new() };
         let backends: Vec<BackendId> = backends.into_iter().collect();
+        let are_few = backends.len() <= FULLY_SHOWN;
+        let shown = if are_few { Shown::FromTheStart } else { Shown::WithTheFirstNews };
+        let mut metrics = Self { registry, outside, families, shown, boards: HashMap::new() };
         for backend in &backends {
             metrics.families.know(backend);
-            if backends.len() <= FULLY_SHOWN {
+            if metrics.shown == Shown::FromTheStart {
                 metrics.board(backend.clone());
             }
         }
@@ -61,8 +65,8 @@ impl Metrics {
     }
 
     fn board(&mut self, backend: BackendId) -> &mut Board {
-        let families = &self.families;
-        self.boards.entry(backend).or_insert_with_key(|backend| Board::new(families, backend))
+        let (families, shown) = (&self.families, self.shown);
+        self.boards.entry(backend).or_insert_with_key(|backend| Board::new(families, backend, shown))
     }
 }
 

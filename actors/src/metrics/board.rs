@@ -9,7 +9,7 @@ use super::{
     News,
     counts::{self, Counts},
     running::{self, RunningOnes},
-    series::{Each, Labels, family, labels},
+    series::{Each, Labels, Shown, family, labels},
     standings::{self, Standings},
     uploads::{self, Uploads},
 };
@@ -86,14 +86,21 @@ pub(super) struct Board {
 }
 
 impl Board {
-    pub(super) fn new(families: &Families, backend: &BackendId) -> Self {
+    pub(super) fn new(families: &Families, backend: &BackendId, shown: Shown) -> Self {
         let labels = labels(backend);
         Self {
-            counts: Counts::new(&families.counts, backend),
-            standings: Standings::new(&families.standings, backend),
-            running: RunningOnes::new(&families.running, backend),
-            uploads: Uploads::new(&families.uploads, backend),
-            rejected: Each::new(&families.rejected, backend, "reason", &Rejection::ALL, Rejection::name),
+            counts: Counts::new(&families.counts, backend, shown),
+            standings: Standings::new(&families.standings, backend, shown),
+            running: RunningOnes::new(&families.running, backend, shown),
+            uploads: Uploads::new(&families.uploads, backend, shown),
+            rejected: Each::new(
+                &families.rejected,
+                backend,
+                "reason",
+                &Rejection::ALL,
+                Rejection::name,
+                shown,
+            ),
             recovered: families.recovered.get_or_create_owned(&labels),
             delivered_late: families.delivered_late.get_or_create_owned(&labels),
             spool_bytes: families.spool_bytes.get_or_create_owned(&labels),

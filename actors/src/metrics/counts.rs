@@ -13,7 +13,7 @@ use prometheus_client::{
 };
 use tokio::time::Instant;
 
-use super::series::{Each, Labels, family, labels, register};
+use super::series::{Each, Labels, Shown, family, labels, register};
 use crate::{
     ids::{BackendId, RecordingId},
     recording::{EndReason, Report},
@@ -113,7 +113,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn new(families: &Families, backend: &BackendId) -> Self {
+    pub(super) fn new(families: &Families, backend: &BackendId, shown: Shown) -> Self {
         let labels = labels(backend);
         Self {
             recordings: HashMap::new(),
@@ -122,7 +122,7 @@ impl Counts {
             uploads_failed: families.uploads_failed.get_or_create_owned(&labels),
             total: families.total.get_or_create_owned(&labels),
             duration: families.duration.get_or_create_owned(&labels),
-            ended: Each::new(&families.ended, backend, "reason", &EndReason::ALL, EndReason::name),
+            ended: Each::new(&families.ended, backend, "reason", &EndReason::ALL, EndReason::name, shown),
             start_duration: families.start_duration.get_or_create_owned(&labels),
         }
     }

@@ -7,7 +7,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::series::{Each, Labels, Passing, Real, family, labels};
+use super::series::{Each, Labels, Passing, Real, Shown, family, labels};
 use crate::{
     ids::{BackendId, RecordingId},
     recording::Sign,
@@ -60,11 +60,11 @@ pub(super) struct RunningOnes {
 }
 
 impl RunningOnes {
-    pub(super) fn new(families: &Families, backend: &BackendId) -> Self {
+    pub(super) fn new(families: &Families, backend: &BackendId, shown: Shown) -> Self {
         Self {
             said: HashMap::new(),
-            signs: Each::new(&families.signs, backend, "sign", &Sign::ALL, Sign::name),
-            signs_seen: Each::new(&families.signs_seen, backend, "sign", &Sign::ALL, Sign::name),
+            signs: Each::new(&families.signs, backend, "sign", &Sign::ALL, Sign::name, shown),
+            signs_seen: Each::new(&families.signs_seen, backend, "sign", &Sign::ALL, Sign::name, shown),
             speed: Passing::new(&families.speed, backend),
             dropped: families.dropped.get_or_create_owned(&labels(backend)),
         }

@@ -3,11 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::{
-    metrics::{
-        counter::Counter,
-        family::{Family, MetricConstructor},
-        gauge::Gauge,
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Metric, Registry, Unit},
 };
 
@@ -53,49 +49,66 @@ pub(super) fn register(
     }
 }
 
-/// One series for each word of a closed set: all of them exist from the start.
-pub(super) struct Each<K, M>(Vec<(K, M)>);
+/// Which series of a closed set exist before there is anything to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// All of them.
+    FromTheStart,
+    /// None: there are very many backends.
+    WithTheFirstNews,
+}
 
-impl<K: Copy + PartialEq, M: Clone> Each<K, M> {
-    pub(super) fn new<C: MetricConstructor<M>>(
-        family: &Family<Labels, M, C>,
+/// One series for each word of a closed set.
+pub(super) struct Each<K, M> {
+    family: Family<Labels, M>,
+    backend: String,
+    label: &'static str,
+    name: fn(K) -> &'static str,
+    series: Vec<(K, M)>,
+}
+
+impl<K: Copy + PartialEq, M: Clone + Default> Each<K, M> {
+    pub(super) fn new(
+        family: &Family<Labels, M>,
         backend: &BackendId,
         label: &'static str,
         words: &[K],
-        name: impl Fn(K) -> &'static str,
+        name: fn(K) -> &'static str,
+        shown: Shown,
     ) -> Self {
-        let series = words.iter().map(|word| {
-            let labels = vec![("backend", backend.to_string()), (label, name(*word).to_owned())];
-            (*word, family.get_or_create_owned(&labels))
-        });
-        Self(series.collect())
+        let (family, backend) = (family.clone(), backend.to_string());
+        let mut each = Self { family, backend, label, name, series: Vec::new() };
+        if shown == Shown::FromTheStart {
+            words.iter().for_each(|word| drop(each.of(*word)));
+        }
+        each
     }
 
-    /// The series of a word; there is one for each that `new` was given.
-    fn of(&self, word: K) -> Option<&M> {
-        self.0.iter().find(|(known, _)| *known == word).map(|(_, series)| series)
+    /// The series of a word; it exists from now on.
+    fn of(&mut self, word: K) -> M {
+        if let Some((_, series)) = self.series.iter().find(|(known, _)| *known == word) {
+            return series.clone();
+        }
+        let labels = vec![("backend", self.backend.clone()), (self.label, (self.name)(word).to_owned())];
+        let series = self.family.get_or_create_owned(&labels);
+        self.series.push((word, series.clone()));
+        series
     }
 }
 
 impl<K: Copy + PartialEq> Each<K, Counter> {
-    pub(super) fn count(&self, word: K) {
-        if let Some(counter) = self.of(word) {
-            counter.inc();
-        }
+    pub(super) fn count(&mut self, word: K) {
+        self.of(word).inc();
     }
 }
 
 impl<K: Copy + PartialEq> Each<K, Gauge> {
-    pub(super) fn grow(&self, word: K) {
-        if let Some(gauge) = self.of(word) {
-            gauge.inc();
-        }
+    pub(super) fn grow(&mut self, word: K) {
+        self.of(word).inc();
     }
 
-    pub(super) fn shrink(&self, word: K) {
-        if let Some(gauge) = self.of(word) {
-            gauge.dec();
-        }
+    pub(super) fn shrink(&mut self, word: K) {
+        self.of(word).dec();
     }
 }
 

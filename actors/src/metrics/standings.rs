@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::series::{Each, Labels, Passing, Real, family};
+use super::series::{Each, Labels, Passing, Real, Shown, family};
 use crate::{
     ids::{BackendId, RecordingId},
     recording::{Phase, Recording},
@@ -144,12 +144,12 @@ pub(super) struct Standings {
 }
 
 impl Standings {
-    pub(super) fn new(families: &Families, backend: &BackendId) -> Self {
+    pub(super) fn new(families: &Families, backend: &BackendId, shown: Shown) -> Self {
         Self {
             recordings: HashMap::new(),
             live: BTreeSet::new(),
             waiting: BTreeSet::new(),
-            states: Each::new(&families.states, backend, "state", &State::ALL, State::name),
+            states: Each::new(&families.states, backend, "state", &State::ALL, State::name, shown),
             oldest: Passing::new(&families.oldest, backend),
             oldest_upload: Passing::new(&families.oldest_upload, backend),
         }

@@ -9,7 +9,7 @@ use prometheus_client::{
 };
 
 use super::{
-    series::{Each, Labels, Passing, Real, family, labels, register},
+    series::{Each, Labels, Passing, Real, Shown, family, labels, register},
     standings::seconds,
 };
 use crate::{ids::BackendId, ports::Refusal};
@@ -105,10 +105,10 @@ pub(super) struct Uploads {
 }
 
 impl Uploads {
-    pub(super) fn new(families: &Families, backend: &BackendId) -> Self {
+    pub(super) fn new(families: &Families, backend: &BackendId, shown: Shown) -> Self {
         let labels = labels(backend);
         Self {
-            attempts: Each::new(&families.attempts, backend, "outcome", &Outcome::ALL, Outcome::name),
+            attempts: Each::new(&families.attempts, backend, "outcome", &Outcome::ALL, Outcome::name, shown),
             bytes: families.bytes.get_or_create_owned(&labels),
             duration: families.duration.get_or_create_owned(&labels),
             last_success: Passing::new(&families.last_success, backend),
