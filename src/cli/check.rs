@@ -1,4 +1,5 @@
-//! `talk-recorder check`: everything that would keep the server from recording, found before the first call. Changes nothing.
+//! `talk-recorder check`: what on this machine would keep the server from recording, found before the first call.
+//! Changes nothing.
 
 use std::{
     path::{Path, PathBuf},

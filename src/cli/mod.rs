@@ -29,7 +29,7 @@ struct Cli {
 enum Command {
     /// Serve; this is the default.
     Serve,
-    /// Load the configuration, look for the programs, and say everything that is wrong.
+    /// Say what is wrong with the configuration, the programs and the spools. Contacts nobody, changes nothing.
     Check,
     /// List what waits in the spools and why; retry, export or discard it.
     Recordings(recordings::Options),
