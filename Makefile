@@ -29,14 +29,29 @@ check: cc-deps fmt-check lint doc deny ## everything that can be checked without
 test: mount-right test-deps ## all tests, as root; the last suite records with real browsers
 	cargo test --workspace --lib
 	cargo test --test suite -- --test-threads=8
+	SOAK_RECORDINGS=40 cargo test --test soak
 	cargo test --test real -- --test-threads=1
+
+# All of them but the two hundred recordings are part of `make test`, too.
+.PHONY: faults
+faults: mount-right test-deps ## everything that can go wrong: faults, kills, hangs, full disks, and 200 recordings with accidents
+	cargo test --test suite -- --test-threads=8 faults chunks crash shutdown spool admission watch
+	cargo test --test soak -- --nocapture
+	cargo test --test real -- --test-threads=1 crash death freeze disk
 
 .PHONY: churn
 churn: cc-deps ## a million synthetic recordings over 1,000 backends through the real actors, twice, each of them counted
 	cargo run --release -- churn --recordings 1000000 --laps 2
 
 .PHONY: bench
-bench: deps ## what a recording costs on this machine, beside the reference's encoder settings
+bench: bench-inner bench-http bench-cost ## everything that is measured but uploads and churn
+
+.PHONY: bench-inner
+bench-inner: cc-deps ## what the inner parts cost
+	cargo bench --bench inner
+
+.PHONY: bench-cost
+bench-cost: deps ## what a recording costs on this machine, beside the reference's encoder settings
 	cargo bench --bench cost
 
 .PHONY: bench-http
