@@ -13,6 +13,9 @@ use super::patience::Answer;
 const SECRET: &str =
     "Nextcloud refuses the signature: is the recording secret of this backend the one in its Talk settings?";
 
+/// So many characters of an answer go into a reason.
+const LONGEST_QUOTE: usize = 200;
+
 /// An answer of the OCS API.
 pub(super) struct Ocs {
     /// 200 or 100 for success; 998 where there is no such route.
@@ -27,7 +30,7 @@ impl Ocs {
         let status = frame.pointer("/ocs/meta/statuscode")?.as_u64()?;
         let error = frame.pointer("/ocs/data/error");
         let word = error.and_then(|error| error.as_str().or_else(|| error.get("code")?.as_str()));
-        Some(Self { status, word: word.map(str::to_owned) })
+        Some(Self { status, word: word.map(quoted) })
     }
 }
 
@@ -109,7 +112,7 @@ pub(super) fn of_word(word: &str) -> Refusal {
 pub(super) fn common(answer: &Answer) -> Refusal {
     let status = answer.status;
     if status.is_redirection() {
-        let location = answer.header("Location").unwrap_or("another address");
+        let location = answer.header("Location").map_or_else(|| "another address".to_owned(), quoted);
         return Refusal::Transient(format!(
             "{status}: Nextcloud redirects to {location}: it must be reachable under the URL with which it calls \
              this server (overwrite.cli.url, overwriteprotocol)"
@@ -121,8 +124,7 @@ pub(super) fn common(answer: &Answer) -> Refusal {
              between?"
         ));
     }
-    let text: String = answer.body.chars().filter(|character| !character.is_control()).take(200).collect();
-    let reason = format!("{status}: {text}");
+    let reason = format!("{status}: {}", quoted(&answer.body));
     let respite = answer.header("Retry-After").and_then(|text| respite(text, SystemTime::now()));
     match (status.as_u16(), respite) {
         (429 | 503, Some(retry_after)) => Refusal::Busy { reason, retry_after },
@@ -130,6 +132,11 @@ pub(super) fn common(answer: &Answer) -> Refusal {
         (502 | 504, _) => Refusal::Unanswered(reason),
         _ => Refusal::Transient(reason),
     }
+}
+
+/// The beginning of what somebody else said, fit for a log.
+pub(super) fn quoted(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(LONGEST_QUOTE).collect()
 }
 
 /// How long `Retry-After` wants us to wait: seconds, or a date.
@@ -228,6 +235,16 @@ mod tests {
     #[test]
     fn a_gateway_does_not_know_what_was_done() {
         assert!(matches!(of_notice(&answer(504, "")), Err(Refusal::Unanswered(_))));
+    }
+
+    #[test]
+    fn what_somebody_else_says_is_cut_and_cannot_pass_for_lines_of_the_log() {
+        let foreign = format!("one\u{1b}[31m\ntwo{}", "x".repeat(4000));
+        let Err(Refusal::Transient(reason)) = of_upload(&answer(500, &foreign)) else { panic!() };
+        assert!(reason.starts_with("500 Internal Server Error: one[31mtwoxxx"), "{reason}");
+        assert!(reason.len() < 250, "{reason}");
+        let word = refused(&"y".repeat(3000)).to_string();
+        assert!(word.len() < 300, "{word}");
     }
 
     #[test]

@@ -182,7 +182,9 @@ fn not_let_in(answer: &Answer) -> Trouble {
 fn said(answer: &Answer) -> String {
     let message = answer.body.split_once("<s:message>").and_then(|(_, rest)| rest.split_once("</s:message>"));
     match message {
-        Some((message, _)) if !message.is_empty() => format!("{}: {message}", answer.status),
+        Some((message, _)) if !message.is_empty() => {
+            format!("{}: {}", answer.status, refusal::quoted(message))
+        }
         _ => answer.status.to_string(),
     }
 }
@@ -297,6 +299,12 @@ mod tests {
         let body = "<d:error><s:message>Insufficient space in /, 2 required</s:message></d:error>";
         let Err(Trouble::Refused(Refusal::Limit(reason))) = of_chunk(&answer(507, body)) else { panic!() };
         assert!(reason.contains("Insufficient space in /, 2 required: the owner's storage"), "{reason}");
+    }
+
+    #[test]
+    fn a_message_is_cut_and_cannot_pass_for_lines_of_the_log() {
+        let said = said(&answer(418, &format!("<s:message>one\ntwo{}</s:message>", "x".repeat(4000))));
+        assert!(said.starts_with("418 I'm a teapot: onetwoxxx") && said.len() < 250, "{said}");
     }
 
     #[test]
