@@ -83,13 +83,20 @@ pub(super) fn too_large_for_proxy() -> Refusal {
     )
 }
 
-/// The reasons of `/store`. A limit can be raised, so those are worth another try; the others are not.
+/// The reasons of `/store`. A limit can be raised and a disk cleared, so those are worth another try now and then; the
+/// others are not.
 pub(super) fn of_word(word: &str) -> Refusal {
     let explained = |explanation: &str| format!("{word}: {explanation}");
     match word {
         "size" => Refusal::Limit(explained("the file is larger than PHP's post_max_size, raise it")),
-        "invalid_file" => {
-            Refusal::Limit(explained("the file is larger than PHP's upload_max_filesize, raise it"))
+        "invalid_file" => Refusal::Limit(explained(
+            "PHP did not take the file, most often since it is larger than upload_max_filesize: raise it",
+        )),
+        "fopen_failed" | "fstat_failed" | "file_invalid_path" => Refusal::Limit(explained(
+            "Nextcloud cannot read the file that it received: is PHP's temporary directory full or not readable?",
+        )),
+        "empty_file" => {
+            Refusal::Limit(explained("Nextcloud received an empty file: is its temporary directory full?"))
         }
         "owner_participant" => {
             Refusal::Permanent(explained("the owner has left the room, invite them again"))
@@ -103,7 +110,6 @@ pub(super) fn of_word(word: &str) -> Refusal {
         "file_mimetype" | "file_extension" => {
             Refusal::Permanent(explained("this Nextcloud takes no such files, use .webm and .ogg"))
         }
-        "empty_file" => Refusal::Permanent(explained("nothing was recorded")),
         _ => Refusal::Permanent(explained("Nextcloud refuses the file, its log says more")),
     }
 }
@@ -189,7 +195,8 @@ mod tests {
 
     #[test]
     fn limits_are_worth_a_try_now_and_then() {
-        for word in ["size", "invalid_file"] {
+        let temporary = ["fopen_failed", "fstat_failed", "file_invalid_path", "empty_file"];
+        for word in ["size", "invalid_file"].into_iter().chain(temporary) {
             assert!(matches!(refused(word), Refusal::Limit(_)), "{word}");
         }
         assert!(matches!(of_upload(&answer(413, "<html>")), Err(Refusal::Limit(_))));
@@ -197,8 +204,7 @@ mod tests {
 
     #[test]
     fn what_only_a_human_can_mend_is_refused_for_good() {
-        for word in ["owner_participant", "owner_permission", "file_mimetype", "empty_file", "something_new"]
-        {
+        for word in ["owner_participant", "owner_permission", "file_mimetype", "something_new"] {
             let refusal = refused(word);
             assert!(
                 matches!(&refusal, Refusal::Permanent(reason) if reason.starts_with(word)),
