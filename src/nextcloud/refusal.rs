@@ -42,7 +42,7 @@ pub(super) fn of_notice(answer: &Answer) -> Result<(), Refusal> {
         (404, Some(404)) => Err(Refusal::RoomUnknown(
             "Nextcloud awaits no recording in this room, or the room was deleted".to_owned(),
         )),
-        (401 | 403, _) => Err(secret_refused()),
+        (401 | 403, Some(_)) => Err(secret_refused()),
         _ => Err(common(answer)),
     }
 }
@@ -55,7 +55,7 @@ pub(super) fn of_upload(answer: &Answer) -> Result<(), Refusal> {
         (200..300, Some(100 | 200), _) => Ok(()),
         (400, Some(_), Some(word)) => Err(of_word(word)),
         (404, Some(404), _) => Err(room_gone()),
-        (401 | 403, _, _) => Err(secret_refused()),
+        (401 | 403, Some(_), _) => Err(secret_refused()),
         (413, _, _) => Err(too_large_for_proxy()),
         _ => Err(common(answer)),
     }
@@ -128,6 +128,12 @@ pub(super) fn common(answer: &Answer) -> Refusal {
         return Refusal::Transient(format!(
             "{status}, but not from Talk's recording API: is the Talk app enabled, and no login page or proxy in \
              between?"
+        ));
+    }
+    if matches!(status.as_u16(), 401 | 403) {
+        return Refusal::Transient(format!(
+            "{status}, but not from Talk's recording API: does a proxy or a firewall before Nextcloud refuse this \
+             server?"
         ));
     }
     let reason = format!("{status}: {}", quoted(&answer.body));
@@ -226,8 +232,22 @@ mod tests {
 
     #[test]
     fn a_wrong_secret_may_be_mended_at_any_time() {
-        assert!(matches!(of_upload(&answer(401, "")), Err(Refusal::Transient(_))));
-        assert!(matches!(of_notice(&answer(403, "")), Err(Refusal::Transient(_))));
+        for status in [401, 403] {
+            let refused = ocs(status, status, "[]");
+            for outcome in [of_upload(&refused), of_notice(&refused)] {
+                assert_eq!(outcome, Err(Refusal::Transient(SECRET.to_owned())));
+            }
+        }
+    }
+
+    #[test]
+    fn a_firewall_does_not_know_the_secret() {
+        for refused in [answer(401, ""), answer(403, "<html>Blocked</html>")] {
+            for outcome in [of_upload(&refused), of_notice(&refused)] {
+                let Err(Refusal::Transient(reason)) = outcome else { panic!("{outcome:?}") };
+                assert!(reason.contains("firewall") && !reason.contains("secret"), "{reason}");
+            }
+        }
     }
 
     #[test]

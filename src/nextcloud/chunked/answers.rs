@@ -53,7 +53,7 @@ pub(super) fn of_request(answer: &Answer) -> Result<Share, Trouble> {
         (404, Some(404)) => Err(refusal::room_gone().into()),
         (404 | 405, _) => Err(Trouble::Unfit("this Talk is too old for it".to_owned())),
         (400, _) => Err(of_request_word(word.unwrap_or("400"))),
-        (401 | 403, _) => Err(refusal::secret_refused().into()),
+        (401 | 403, Some(_)) => Err(refusal::secret_refused().into()),
         _ => Err(refusal::common(answer).into()),
     }
 }
@@ -250,10 +250,15 @@ mod tests {
         }
         let gone = of_request(&ocs(404, 404, "[]"));
         assert!(matches!(gone, Err(Trouble::Refused(Refusal::RoomUnknown(_)))), "{gone:?}");
-        let secret = of_request(&answer(401, ""));
+        let secret = of_request(&ocs(401, 401, "[]"));
         assert!(
             matches!(&secret, Err(Trouble::Refused(Refusal::Transient(said))) if said.contains("secret")),
             "{secret:?}"
+        );
+        let firewall = of_request(&answer(403, "<html>"));
+        assert!(
+            matches!(&firewall, Err(Trouble::Refused(Refusal::Transient(said))) if said.contains("firewall")),
+            "{firewall:?}"
         );
     }
 
