@@ -63,21 +63,31 @@ impl Experience {
 }
 
 pub(super) async fn store(nextcloud: &Nextcloud, delivery: &Delivery) -> Result<(), Refusal> {
+    let mut over_limit = None;
     if nextcloud.experience.prefers_one_piece() {
-        let outcome = multipart::store(nextcloud, delivery).await;
-        nextcloud.experience.learn(&outcome);
-        return outcome;
+        match in_one_piece(nextcloud, delivery).await {
+            Err(limit @ Refusal::Limit(_)) => over_limit = Some(limit),
+            outcome => return outcome,
+        }
     }
     let why_not = match chunked::store(nextcloud, delivery).await {
         Ok(()) => return Ok(()),
         Err(Trouble::Refused(refusal)) => return Err(refusal),
         Err(Trouble::Lost(reason) | Trouble::Unfit(reason)) => reason,
     };
+    // It was sent in one piece already, and its owner was told.
+    if let Some(limit) = over_limit {
+        return Err(explained(limit, &why_not));
+    }
     let room = &delivery.order.room;
     log::info!(room:%, reason = why_not; "no upload in chunks, the file is sent in one piece");
+    in_one_piece(nextcloud, delivery).await.map_err(|refusal| explained(refusal, &why_not))
+}
+
+async fn in_one_piece(nextcloud: &Nextcloud, delivery: &Delivery) -> Result<(), Refusal> {
     let outcome = multipart::store(nextcloud, delivery).await;
     nextcloud.experience.learn(&outcome);
-    outcome.map_err(|refusal| explained(refusal, &why_not))
+    outcome
 }
 
 /// A limit on one piece matters only because chunks were refused as well.
