@@ -10,7 +10,7 @@
 //! - after each accepted chunk the [`memo`] is written, and a try goes on after the last one that it knows;
 //! - what may be there already is looked at before it is sent again: Nextcloud replaces no chunk;
 //! - a MOVE whose answer is not known is settled by looking, and by what Talk says when the file is handed in;
-//! - an upload directory that is given up is removed.
+//! - an upload directory that is given up is removed, as far as Nextcloud lets us.
 
 use std::time::Duration;
 
@@ -120,7 +120,7 @@ impl<'a> Upload<'a> {
         Ok(upload)
     }
 
-    /// Under a new name at each try: a directory whose answer was lost would be in the way.
+    /// Under a new name at each try: a directory whose answer was lost would be in the way, and is removed.
     async fn make_directory(&mut self) -> Result<(), Trouble> {
         let mut pauses = PAUSES.iter();
         loop {
@@ -130,6 +130,9 @@ impl<'a> Upload<'a> {
                 Ok(directory) => *directory == Directory::Taken,
                 Err(trouble) => trouble.may_pass(),
             };
+            if matches!(outcome, Err(Trouble::Refused(Refusal::Unanswered(_)))) {
+                self.remove_directory().await;
+            }
             match (pauses.next(), outcome) {
                 (Some(pause), _) if is_worth_a_try => sleep(*pause).await,
                 (_, Ok(Directory::Made)) => return Ok(()),
@@ -150,12 +153,16 @@ impl<'a> Upload<'a> {
         answers::of_handing_in(&answer, joint.acknowledged)
     }
 
-    /// Removes the directory, as far as that is possible, and the memo of it.
+    /// Removes the directory and the memo of it.
     async fn give_up(&self) {
+        self.remove_directory().await;
+        memo::forget(self.delivery).await;
+    }
+
+    async fn remove_directory(&self) {
         if let Err(trouble) = self.folder().remove().await {
             log::debug!(room:% = self.delivery.order.room, trouble:?; "an upload directory stays until its share ends");
         }
-        memo::forget(self.delivery).await;
     }
 
     fn folder(&self) -> Folder<'_> {
@@ -183,5 +190,13 @@ mod tests {
     fn upload_directories_have_names_that_nobody_guesses_or_repeats() {
         assert_eq!(new_name().len(), 43);
         assert_ne!(new_name(), new_name());
+    }
+
+    #[test]
+    fn who_wants_to_be_left_alone_is_not_asked_again_in_a_moment() {
+        let busy = Refusal::Busy { reason: "503".to_owned(), retry_after: Duration::from_mins(2) };
+        assert!(!Trouble::Refused(busy).may_pass());
+        assert!(Trouble::Refused(Refusal::Transient("503".to_owned())).may_pass());
+        assert!(PAUSES.iter().sum::<Duration>() < Duration::from_secs(5));
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use secrecy::ExposeSecret;
 use talk_recorder::demo::faults::{Door, Fault};
 
-use super::{HONEST, Large, MIB};
+use super::{FOR_LONG, HONEST, Large, MIB};
 
 #[actix_rt::test]
 async fn a_file_of_the_same_name_is_left_alone() {
@@ -136,6 +136,18 @@ async fn an_upload_directory_that_is_given_up_is_removed() {
     assert_eq!((large.requests_at(Door::Remove), large.requests_at(Door::Store)), (1, 1));
     let share = fs::read_dir(large.scene.directory().join("files/.uploads")).unwrap().next().unwrap();
     assert_eq!(fs::read_dir(share.unwrap().path()).unwrap().count(), 0);
+}
+
+#[actix_rt::test]
+async fn an_upload_directory_whose_answer_was_lost_is_removed() {
+    let large = Large::record(6).await;
+    large.script(Door::MakeDirectory, &[Fault::LoseAnswer]);
+    large.script(Door::Chunk, &[FOR_LONG]);
+    large.scene.press_stop().await;
+    large.until_noted("\"sending\"").await;
+    let share = fs::read_dir(large.scene.directory().join("files/.uploads")).unwrap().next().unwrap();
+    assert_eq!(fs::read_dir(share.unwrap().path()).unwrap().count(), 1);
+    assert_eq!((large.requests_at(Door::MakeDirectory), large.requests_at(Door::Remove)), (2, 1));
 }
 
 #[actix_rt::test]
