@@ -154,6 +154,7 @@ fn other(answer: &Answer) -> Trouble {
             said(answer)
         ))
         .into(),
+        501 | 505 => Trouble::Unfit(format!("{}: something on the way knows no WebDAV", answer.status)),
         408 | 423 | 425 | 429 | 500.. => refusal::common(answer).into(),
         300..=399 => Trouble::Unfit(format!(
             "{}: public.php/dav is redirected, a proxy must let it through",
@@ -300,6 +301,14 @@ mod tests {
     }
 
     #[test]
+    fn who_knows_no_webdav_never_will() {
+        for status in [501, 505] {
+            assert!(is_unfit(&of_directory(&answer(status, ""))), "{status}");
+            assert!(is_unfit(&of_joining(&answer(status, ""))), "{status}");
+        }
+    }
+
+    #[test]
     fn a_full_storage_is_a_limit_in_plain_words() {
         let body = "<d:error><s:message>Insufficient space in /, 2 required</s:message></d:error>";
         let Err(Trouble::Refused(Refusal::Limit(reason))) = of_chunk(&answer(507, body)) else { panic!() };
@@ -317,7 +326,7 @@ mod tests {
         let reason = |answer: Answer| match other(&answer) {
             Trouble::Lost(reason) => ("lost", reason),
             Trouble::Unfit(reason) => ("unfit", reason),
-            Trouble::Refused(refusal) => panic!("{refusal:?}"),
+            other => panic!("{other:?}"),
         };
         let (kind, said) = reason(challenged("DummyBasic realm=\"Nextcloud\""));
         assert!(kind == "lost" && said.contains("password"), "{said}");

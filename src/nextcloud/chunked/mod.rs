@@ -50,6 +50,9 @@ pub(super) enum Trouble {
     Lost(String),
     /// This Nextcloud does not take this file in chunks.
     Unfit(String),
+    /// The folder of the share has taken nothing for some time: in one piece the file may get through. What was
+    /// accepted stays for the next try.
+    Stuck(String),
 }
 
 impl From<Refusal> for Trouble {
@@ -95,6 +98,14 @@ pub(super) async fn store(nextcloud: &Nextcloud, delivery: &Delivery) -> Result<
     Err(Trouble::Unfit(lost))
 }
 
+/// Removes what an upload in chunks left, for the file came there in one piece.
+pub(super) async fn clean_up(nextcloud: &Nextcloud, delivery: &Delivery) {
+    let Ok(media_bytes) = media::length(delivery).await else { return };
+    if let Some(memo) = Memo::read(delivery, media_bytes).await {
+        Upload { nextcloud, delivery, memo, resumed: true }.give_up().await;
+    }
+}
+
 /// One upload directory and what is in it.
 struct Upload<'a> {
     nextcloud: &'a Nextcloud,
@@ -115,7 +126,8 @@ impl<'a> Upload<'a> {
         let (progress, stage) = (Progress::default(), Stage::Sending);
         let memo = Memo { media_bytes, requested_at, share, upload: String::new(), progress, stage };
         let mut upload = Self { nextcloud, delivery, memo, resumed: false };
-        upload.make_directory().await?;
+        let made = upload.make_directory().await;
+        upload.weigh(made)?;
         upload.memo.write(delivery).await;
         Ok(upload)
     }
@@ -146,11 +158,27 @@ impl<'a> Upload<'a> {
 
     async fn run(&mut self) -> Result<(), Trouble> {
         if self.memo.stage == Stage::Sending {
-            self.send_chunks().await?;
+            let sent = self.send_chunks().await;
+            self.weigh(sent)?;
         }
-        let joint = self.join_chunks().await?;
+        let joined = self.join_chunks().await;
+        let joint = self.weigh(joined)?;
         let answer = share::hand_in(self.nextcloud, self.delivery, &joint.name).await?;
         answers::of_handing_in(&answer, joint.acknowledged)
+    }
+
+    /// Whether a trouble with the folder is of the kind that passes. A folder that has taken chunks of this upload is
+    /// known to be fit for them.
+    fn weigh<T>(&self, outcome: Result<T, Trouble>) -> Result<T, Trouble> {
+        let is_known_fit = self.memo.stage == Stage::Sending && self.memo.progress.bytes() > 0;
+        match outcome {
+            Err(Trouble::Refused(refusal @ (Refusal::Transient(_) | Refusal::Unanswered(_))))
+                if !is_known_fit && self.nextcloud.experience.folder_fails() =>
+            {
+                Err(Trouble::Stuck(format!("{refusal}, for some time")))
+            }
+            outcome => outcome,
+        }
     }
 
     /// Removes the directory and the memo of it.

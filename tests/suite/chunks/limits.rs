@@ -139,6 +139,30 @@ async fn an_upload_directory_that_is_given_up_is_removed() {
 }
 
 #[actix_rt::test]
+async fn a_proxy_that_knows_no_webdav_gets_one_piece_at_once() {
+    let large = Large::record(6).await;
+    large.script(Door::MakeDirectory, &[Fault::Status(501)]);
+    large.scene.press_stop().await;
+    large.until_delivered(20).await;
+    assert_eq!((large.requests_at(Door::MakeDirectory), large.requests_at(Door::Store)), (1, 1));
+    assert_eq!(large.scene.server.count("uploads_failed_total").await, 0.0);
+}
+
+#[actix_rt::test]
+async fn a_folder_that_never_answers_gets_one_piece_after_some_tries() {
+    let large = Large::record(6).await;
+    large.script(Door::Chunk, &[Fault::Drop; 100]);
+    large.scene.press_stop().await;
+    large.until_delivered(120).await;
+    assert_eq!((large.requests_at(Door::RequestUpload), large.requests_at(Door::Store)), (1, 1));
+    let (tried, log) = (large.sent(1), large.scene.server.log());
+    assert!((18..30).contains(&tried), "six or a few more tries of three requests each, not {tried}");
+    assert!(log.contains("for some time"), "{log}");
+    let share = fs::read_dir(large.scene.directory().join("files/.uploads")).unwrap().next().unwrap();
+    assert_eq!(fs::read_dir(share.unwrap().path()).unwrap().count(), 0, "the directory is removed");
+}
+
+#[actix_rt::test]
 async fn an_upload_directory_whose_answer_was_lost_is_removed() {
     let large = Large::record(6).await;
     large.script(Door::MakeDirectory, &[Fault::LoseAnswer]);
