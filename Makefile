@@ -26,7 +26,7 @@ run: deps ## serve with ./config.toml
 check: cc-deps fmt-check lint doc deny ## everything that can be checked without recording
 
 .PHONY: test
-test: test-deps ## all tests; the last suite records with real browsers
+test: mount-right test-deps ## all tests, as root; the last suite records with real browsers
 	cargo test --workspace --lib
 	cargo test --test suite -- --test-threads=8
 	cargo test --test real -- --test-threads=1
@@ -36,11 +36,11 @@ churn: cc-deps ## a million synthetic recordings over 1,000 backends through the
 	cargo run --release -- churn --recordings 1000000 --laps 2
 
 .PHONY: bench
-bench: test-deps ## what a recording costs on this machine, beside the reference's encoder settings
+bench: deps ## what a recording costs on this machine, beside the reference's encoder settings
 	cargo bench --bench cost
 
 .PHONY: bench-http
-bench-http: test-deps ## what the server's own doors cost, asked by wrk
+bench-http: cc-deps ## what the server's own doors cost, asked by wrk
 	@$(call install,wrk,wrk)
 	cargo bench --bench http
 
@@ -78,13 +78,28 @@ deny: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete ## licences, sources an
 deps: ## install the programs that a recording needs (Debian packages)
 	@$(call install,$(PROGRAMS) cc,$(PACKAGES) gcc libc6-dev)
 
+# Debian has a Prometheus serve on port 9090 as soon as it is installed. The tests start one of their own, so that one is
+# kept from starting, and stays disabled. One that is there already is left as it is.
 .PHONY: test-deps
 test-deps: ## the same, and what the tests judge with
-	@$(call install,$(TEST_PROGRAMS),$(TEST_PACKAGES))
+	@new=""; if [ -d /run/systemd/system ] && ! command -v prometheus >/dev/null; then new=prometheus.service; fi; \
+	[ -z "$$new" ] || $(AS_ROOT) systemctl --quiet --runtime mask $$new; \
+	( $(call install,$(TEST_PROGRAMS),$(TEST_PACKAGES)) ); installed=$$?; \
+	[ -z "$$new" ] || $(AS_ROOT) systemctl --quiet --runtime unmask $$new; \
+	[ -z "$$new" ] || [ $$installed != 0 ] || $(AS_ROOT) systemctl --quiet disable $$new; \
+	exit $$installed
+
+# One test has a disk of its own that gets full.
+.PHONY: mount-right
+mount-right:
+	@unshare --mount mount -t tmpfs small-disk /mnt 2>/dev/null || \
+	{ echo "one of the tests mounts a small disk: run this as root, in a container with CAP_SYS_ADMIN"; exit 1; }
 
 .PHONY: cc-deps
 cc-deps:
 	@$(call install,cc,gcc libc6-dev)
+
+AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 # install(programs, packages): nothing when every program is there; apt-get as root or through sudo otherwise.
 define install
@@ -92,9 +107,8 @@ missing=""; for program in $(1); do command -v $$program >/dev/null || missing="
 if [ -n "$$missing" ]; then \
   echo "missing:$$missing"; \
   command -v apt-get >/dev/null || { echo "install the programs named above and try again"; exit 1; }; \
-  as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
-  [ -z "$$as_root" ] || command -v sudo >/dev/null || { echo "run this as root first: apt-get install $(2)"; exit 1; }; \
-  $$as_root apt-get -o DPkg::Lock::Timeout=300 -qq update && \
-  DEBIAN_FRONTEND=noninteractive $$as_root apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends -y $(2); \
+  [ -z "$(AS_ROOT)" ] || command -v sudo >/dev/null || { echo "run this as root first: apt-get install $(2)"; exit 1; }; \
+  $(AS_ROOT) apt-get -o DPkg::Lock::Timeout=300 -qq update && \
+  DEBIAN_FRONTEND=noninteractive $(AS_ROOT) apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends -y $(2); \
 fi
 endef

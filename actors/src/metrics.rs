@@ -44,6 +44,8 @@ pub struct Metrics {
     families: Families,
     shown: Shown,
     boards: HashMap<BackendId, Board>,
+    /// Bytes of the last text.
+    last_length: usize,
 }
 
 impl Metrics {
@@ -54,7 +56,7 @@ impl Metrics {
         let backends: Vec<BackendId> = backends.into_iter().collect();
         let are_few = backends.len() <= FULLY_SHOWN;
         let shown = if are_few { Shown::FromTheStart } else { Shown::WithTheFirstNews };
-        let mut metrics = Self { registry, outside, families, shown, boards: HashMap::new() };
+        let mut metrics = Self { registry, outside, families, shown, boards: HashMap::new(), last_length: 0 };
         for backend in &backends {
             metrics.families.know(backend);
             if metrics.shown == Shown::FromTheStart {
@@ -157,9 +159,11 @@ impl Handler<Scrape> for Metrics {
     type Result = Result<String, fmt::Error>;
 
     fn handle(&mut self, scrape: Scrape, _: &mut Context<Self>) -> Self::Result {
-        let mut open_metrics = String::new();
+        // A text is about as long as the one before it; growing it step by step would copy all of it each time.
+        let mut open_metrics = String::with_capacity(self.last_length + self.last_length / 8);
         text::encode_registry(&mut open_metrics, &self.registry)?;
         text::encode(&mut open_metrics, &self.outside)?;
+        self.last_length = open_metrics.len();
         Ok(match scrape.format {
             Format::OpenMetrics => open_metrics,
             Format::Classic => exposition::to_classic(&open_metrics),

@@ -20,11 +20,10 @@ use std::{
 
 use actix::{
     Actor as ActixActor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message,
-    ResponseFuture, WrapFuture,
+    ResponseFuture, SpawnHandle, WrapFuture,
 };
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch},
-    task::spawn_blocking,
     time::Instant,
 };
 
@@ -38,6 +37,7 @@ use crate::{
 
 mod advance;
 mod cues;
+mod disk;
 mod effects;
 mod limits;
 mod narration;
@@ -46,6 +46,7 @@ mod salvage;
 mod telling;
 mod uploading;
 
+use disk::Disk;
 pub use limits::Limits;
 use telling::Telling;
 
@@ -70,6 +71,7 @@ pub struct World {
 pub struct Recorder {
     backend: BackendId,
     world: World,
+    disk: Disk,
     takes: HashMap<RecordingId, Take>,
     recently_ended: rooms::RecentlyEnded,
     /// Counts recordings and tellings, so that older and newer ones can be told apart.
@@ -82,6 +84,8 @@ pub struct Recorder {
     salvages: Arc<Semaphore>,
     /// A look at the disk and the clock is due.
     looking: bool,
+    /// The last look at the disk was in vain.
+    is_blind: bool,
     /// Tells the supervisor, when it is dropped, that this recorder is gone.
     _obituary: Box<dyn Send>,
 }
@@ -106,6 +110,8 @@ struct Take {
     slot: Option<OwnedSemaphorePermit>,
     /// Lets a round of upload tries that waits begin.
     hurry: Arc<Notify>,
+    /// The round that waits or is under way.
+    round: Option<SpawnHandle>,
 }
 
 impl Take {
@@ -122,6 +128,7 @@ impl Take {
             telling: None,
             slot: None,
             hurry: Arc::default(),
+            round: None,
         }
     }
 }
@@ -130,9 +137,11 @@ impl Recorder {
     /// A recorder that first takes up what lies in the spool. `obituary` is dropped with it.
     pub fn new(backend: BackendId, world: World, draining: bool, obituary: Box<dyn Send>) -> Self {
         let uploads = Arc::new(Semaphore::new(world.limits.uploads));
+        let disk = Disk::new(world.drawer.clone());
         Self {
             backend,
             world,
+            disk,
             takes: HashMap::new(),
             recently_ended: rooms::RecentlyEnded::default(),
             counter: 0,
@@ -141,6 +150,7 @@ impl Recorder {
             uploads,
             salvages: Arc::new(Semaphore::new(1)),
             looking: false,
+            is_blind: false,
             _obituary: obituary,
         }
     }
@@ -200,22 +210,22 @@ impl ActixActor for Recorder {
     /// Takes the drawer over and reads the journal, before the first message. A recorder that cannot read it
     /// ends, and is made again.
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let drawer = self.world.drawer.clone();
-        let reading = spawn_blocking(move || {
-            let drawer = drawer.successor();
-            drawer.contents().map(|contents| (drawer, contents))
-        });
-        ctx.wait(reading.into_actor(self).map(|read, recorder, ctx| {
-            let read = read.map_err(|error| error.to_string());
-            match read.and_then(|read| read.map_err(|error| error.to_string())) {
-                Ok((drawer, contents)) => {
-                    recorder.world.drawer = drawer;
-                    recorder.take_up(contents, ctx);
-                }
-                Err(error) => {
-                    log::error!(backend:% = recorder.backend, error; "spool not readable, it will be tried again");
-                    ctx.stop();
-                }
+        let disk = self.disk.clone();
+        let reading = async move {
+            disk.ask(|drawer| {
+                let drawer = drawer.successor();
+                drawer.contents().map(|contents| (drawer, contents))
+            })
+            .await
+        };
+        ctx.wait(reading.into_actor(self).map(|read, recorder, ctx| match read {
+            Ok((drawer, contents)) => {
+                recorder.disk = Disk::new(drawer);
+                recorder.take_up(contents, ctx);
+            }
+            Err(error) => {
+                log::error!(backend:% = recorder.backend, error; "spool not readable, it will be tried again");
+                ctx.stop();
             }
         }));
     }

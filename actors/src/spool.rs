@@ -337,16 +337,19 @@ impl Drawer {
 
     fn remove_entry(&self, id: RecordingId) -> Result<(), SpoolError> {
         let entry = self.entry(id);
-        if !entry.exists() {
-            return Ok(());
-        }
-        for item in fs::read_dir(&entry).map_err(SpoolError::at(&entry))? {
+        let items = match fs::read_dir(&entry) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            items => items.map_err(SpoolError::at(&entry))?,
+        };
+        for item in items {
             let path = item.map_err(SpoolError::at(&entry))?.path();
             if !path.ends_with(JOURNAL) {
                 fs::remove_file(&path).map_err(SpoolError::at(&path))?;
             }
         }
-        fs::remove_dir_all(&entry).map_err(SpoolError::at(&entry))?;
+        let journal = entry.join(JOURNAL);
+        fs::remove_file(&journal).map_err(SpoolError::at(&journal))?;
+        fs::remove_dir(&entry).map_err(SpoolError::at(&entry))?;
         sync_directory(&self.directory)
     }
 

@@ -12,7 +12,7 @@ use actix::{
     dev::{MessageResponse, ToEnvelope},
 };
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     ids::BackendId,
@@ -26,6 +26,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A recorder that lived this long begins with the first pause again.
 const QUIET: Duration = Duration::from_mins(1);
+
+/// A recorder that is reading a slow spool must not keep the others from being seen.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Gives a backend's recorder what it works with; nothing for a backend that nobody knows.
 pub type WorldOf = Box<dyn Fn(&BackendId) -> Option<World>>;
@@ -44,6 +47,13 @@ struct Slot {
     born: Instant,
     /// Restarts without a quiet minute in between.
     restarts: u32,
+}
+
+/// What the recorders answered.
+struct Answers {
+    states: Vec<RecordingState>,
+    /// None was gone or late.
+    all_answered: bool,
 }
 
 /// Sent by what remains of a recorder.
@@ -101,8 +111,8 @@ impl Supervisor {
         }
     }
 
-    /// Asks every recorder the same and gathers the answers; one that is gone has none.
-    fn ask_all<M>(&self, question: M) -> ResponseFuture<Vec<RecordingState>>
+    /// Asks every recorder the same. One that is gone, or takes longer than `limit`, has no answer.
+    fn ask_all<M>(&self, question: M, limit: Option<Duration>) -> ResponseFuture<Answers>
     where
         M: Message<Result = Vec<RecordingState>> + Copy + Send + 'static,
         Recorder: Handler<M>,
@@ -111,8 +121,13 @@ impl Supervisor {
         let recorders: Vec<Addr<Recorder>> =
             self.slots.values().filter_map(|slot| slot.recorder.clone()).collect();
         Box::pin(async move {
-            let answers = join_all(recorders.iter().map(|recorder| recorder.send(question))).await;
-            answers.into_iter().flatten().flatten().collect()
+            let ask = async |recorder: &Addr<Recorder>| match limit {
+                None => recorder.send(question).await.ok(),
+                Some(limit) => timeout(limit, recorder.send(question)).await.ok()?.ok(),
+            };
+            let answers = join_all(recorders.iter().map(ask)).await;
+            let all_answered = answers.iter().all(Option::is_some);
+            Answers { states: answers.into_iter().flatten().flatten().collect(), all_answered }
         })
     }
 }
@@ -196,11 +211,11 @@ impl Handler<Drain> for Supervisor {
     fn handle(&mut self, drain: Drain, ctx: &mut Context<Self>) -> Self::Result {
         self.draining = true;
         let supervisor = ctx.address();
-        let answers = self.ask_all(drain);
+        let answers = self.ask_all(drain, None);
         let missing = self.slots.values().any(|slot| slot.recorder.is_none());
         Box::pin(async move {
-            let states = answers.await;
-            if !missing {
+            let Answers { states, all_answered } = answers.await;
+            if !missing && all_answered {
                 return states;
             }
             sleep(FIRST_PAUSE).await;
@@ -213,7 +228,8 @@ impl Handler<Census> for Supervisor {
     type Result = ResponseFuture<Vec<RecordingState>>;
 
     fn handle(&mut self, census: Census, _: &mut Context<Self>) -> Self::Result {
-        self.ask_all(census)
+        let answers = self.ask_all(census, Some(PATIENCE));
+        Box::pin(async move { answers.await.states })
     }
 }
 

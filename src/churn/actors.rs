@@ -99,7 +99,7 @@ impl Target for Actors {
     }
 
     async fn scrape(&self) -> anyhow::Result<String> {
-        Ok(self.metrics.send(Scrape { format: Format::Classic }).await??)
+        Ok(self.metrics.send(Scrape { format: Format::OpenMetrics }).await??)
     }
 
     fn pid(&self) -> u32 {

@@ -15,10 +15,10 @@ use tokio::{
 };
 
 use super::{
-    Options, Report,
+    Lap, Options, Report,
     gauges::{Gauges, resident_memory},
     ledger::Progress,
-    report::Lap,
+    report::LapFigures,
     script::Script,
     target::Target,
     verdict::Verdict,
@@ -35,12 +35,12 @@ pub(super) struct Driver<'a> {
     target: &'a dyn Target,
     gauges: &'a Gauges,
     options: &'a Options,
-    /// The next recording.
-    next: u64,
+    /// The next recording; so many were begun.
+    next: Cell<u64>,
     over: Cell<u64>,
     /// Rooms that are being recorded.
     busy: RefCell<HashSet<u64>>,
-    laps: Vec<Lap>,
+    laps: Vec<LapFigures>,
 }
 
 impl<'a> Driver<'a> {
@@ -51,22 +51,21 @@ impl<'a> Driver<'a> {
         options: &'a Options,
     ) -> Self {
         let (over, busy) = (Cell::new(0), RefCell::default());
-        Self { script, target, gauges, options, next: 0, over, busy, laps: Vec::new() }
+        Self { script, target, gauges, options, next: Cell::new(0), over, busy, laps: Vec::new() }
     }
 
     /// Lets one lap of recordings begin and come to their ends.
     pub(super) async fn lap(&mut self, lap: u32) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        let (first, last) = (self.next, self.next + self.options.recordings);
-        self.next = last;
+        let (begun, first) = (Instant::now(), self.next.get());
         let this = &*self;
         tokio::select! {
-            done = this.record(first..last) => done?,
+            done = this.record(begun) => done?,
             failed = this.scrape() => return failed,
             () = this.show(lap, first, begun) => {}
         }
         let seconds = begun.elapsed().as_secs_f64();
-        self.laps.push(Lap::new(self.options.recordings, seconds, resident_memory(self.target.pid())));
+        let recordings = self.next.get() - first;
+        self.laps.push(LapFigures::new(recordings, seconds, resident_memory(self.target.pid())));
         eprintln!();
         Ok(())
     }
@@ -76,14 +75,30 @@ impl<'a> Driver<'a> {
         Report::new(self.options, self.laps, self.gauges, verdict)
     }
 
-    async fn record(&self, numbers: std::ops::Range<u64>) -> anyhow::Result<()> {
+    /// How many recordings were begun so far.
+    pub(super) fn begun(&self) -> u64 {
+        self.next.get()
+    }
+
+    /// The number of the next recording of a lap; nothing when it has enough.
+    fn next_of_lap(&self, first: u64, begun: Instant) -> Option<u64> {
+        let number = self.next.get();
+        let more = match self.options.lap {
+            Lap::Recordings(recordings) => number - first < recordings,
+            Lap::Time(time) => begun.elapsed() < time,
+        };
+        more.then(|| self.next.replace(number + 1))
+    }
+
+    async fn record(&self, begun: Instant) -> anyhow::Result<()> {
+        let first = self.next.get();
         let mut under_way = FuturesUnordered::new();
         let mut pace = self.options.rate.map(|rate| interval(Duration::from_secs_f64(1.0 / rate)));
         if let Some(pace) = &mut pace {
             // What could not be begun in time is made up for.
             pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
         }
-        for number in numbers {
+        while let Some(number) = self.next_of_lap(first, begun) {
             while under_way.len() >= self.options.in_flight {
                 under_way.next().await.transpose()?;
             }

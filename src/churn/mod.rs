@@ -38,8 +38,8 @@ use self::{actors::Actors, driver::Driver, gauges::Gauges, script::Script, serve
 /// What is to be churned.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Recordings of one lap.
-    pub recordings: u64,
+    /// What a lap is.
+    pub lap: Lap,
     /// Laps; memory is read after each.
     pub laps: u32,
     /// Backends.
@@ -56,6 +56,15 @@ pub struct Options {
     pub server: Option<PathBuf>,
     /// Where spools are made; a RAM disk, or the disk is what is measured.
     pub directory: PathBuf,
+}
+
+/// What a lap is.
+#[derive(Debug, Clone, Copy)]
+pub enum Lap {
+    /// So many recordings.
+    Recordings(u64),
+    /// As many as begin in this time.
+    Time(Duration),
 }
 
 /// What happens to the recordings of a run that nothing else is said about: everything, now and then.
@@ -92,7 +101,7 @@ pub async fn churn(options: &Options) -> anyhow::Result<Report> {
     for lap in 1..=options.laps {
         driver.lap(lap).await?;
     }
-    let counts = verdict::compare(&script, &*target, options).await?;
+    let counts = verdict::compare(&script, &*target, driver.begun()).await?;
     let report = driver.report(counts);
     target.stop().await;
     Ok(report)

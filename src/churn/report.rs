@@ -20,7 +20,7 @@ pub struct Report {
     /// Rooms.
     pub rooms: u64,
     /// The laps in order.
-    pub laps: Vec<Lap>,
+    pub laps: Vec<LapFigures>,
     /// From a start to its report (actors) or its answer (http).
     pub start: Figures,
     /// From a stop to its answer.
@@ -35,7 +35,7 @@ pub struct Report {
 
 /// One lap.
 #[derive(Debug, Clone, Serialize)]
-pub struct Lap {
+pub struct LapFigures {
     /// Recordings.
     pub recordings: u64,
     /// How long it took.
@@ -46,7 +46,7 @@ pub struct Lap {
     pub resident_bytes: u64,
 }
 
-impl Lap {
+impl LapFigures {
     pub(super) fn new(recordings: u64, seconds: f64, resident_bytes: u64) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let rate = recordings as f64 / seconds;
@@ -70,7 +70,7 @@ pub struct Totals {
 }
 
 impl Report {
-    pub(super) fn new(options: &Options, laps: Vec<Lap>, gauges: &Gauges, verdict: Verdict) -> Self {
+    pub(super) fn new(options: &Options, laps: Vec<LapFigures>, gauges: &Gauges, verdict: Verdict) -> Self {
         let Verdict { sum, differences } = verdict;
         Self {
             mode: if options.server.is_some() { "http" } else { "actors" },

@@ -25,6 +25,7 @@ use crate::signature::{CHECKSUM_HEADER, RANDOM_HEADER, Signature};
 /// How long the server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LISTENING: &str = "listening address=";
+const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0";
 
 /// A server, and the Nextcloud of all its backends.
 pub(super) struct Server {
@@ -102,7 +103,9 @@ impl Target for Server {
     }
 
     async fn scrape(&self) -> anyhow::Result<String> {
-        let answer = self.client.get(format!("{}/metrics", self.url)).send().await?;
+        // As Prometheus asks.
+        let request = self.client.get(format!("{}/metrics", self.url)).header("Accept", OPEN_METRICS);
+        let answer = request.send().await?;
         Ok(answer.error_for_status()?.text().await?)
     }
 

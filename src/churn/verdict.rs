@@ -5,7 +5,6 @@ use std::{collections::HashMap, time::Duration};
 use tokio::time::sleep;
 
 use super::{
-    Options,
     script::{Counts, Script},
     target::Target,
 };
@@ -27,9 +26,9 @@ pub(super) struct Verdict {
 pub(super) async fn compare(
     script: &Script,
     target: &dyn Target,
-    options: &Options,
+    recordings: u64,
 ) -> anyhow::Result<Verdict> {
-    let wanted = script.counts(options.recordings * u64::from(options.laps));
+    let wanted = script.counts(recordings);
     let mut verdict = judge(&wanted, &target.scrape().await?);
     for _ in 0..TRIES {
         if verdict.differences.is_empty() {

@@ -1,4 +1,5 @@
-//! `talk-recorder check`: everything that would keep the server from recording, found before the first call. Changes nothing.
+//! `talk-recorder check`: what on this machine would keep the server from recording, found before the first call.
+//! Changes nothing.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,12 +16,21 @@ use crate::{
     capacity,
     client::Clients,
     config::{BackendSettings, Config, EngineChoice},
+    nextcloud::Nextcloud,
     pipeline::programs::{self, Requirement},
     tls,
 };
 
 /// What statfs says of a file system that lives in memory.
 const TMPFS_MAGIC: i64 = 0x0102_1994;
+
+/// What else shall be checked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Ask each Nextcloud, once, whether it is there and takes the recording secret. Signaling servers are not asked.
+    #[arg(long)]
+    online: bool,
+}
 
 /// What was found so far.
 #[derive(Default)]
@@ -44,7 +54,7 @@ impl Findings {
 }
 
 /// Checks, prints, and fails if there is any problem.
-pub(super) fn check(path: Option<&Path>) -> ExitCode {
+pub(super) fn check(path: Option<&Path>, options: &Options) -> ExitCode {
     let mut findings = Findings::default();
     match Config::load(path, environment()) {
         Ok(loaded) => {
@@ -54,7 +64,7 @@ pub(super) fn check(path: Option<&Path>) -> ExitCode {
             for warning in &loaded.warnings {
                 Findings::doubtful("configuration", warning);
             }
-            check_world(&loaded.config, &mut findings);
+            check_world(&loaded.config, options, &mut findings);
         }
         Err(error) => {
             for mistake in error.mistakes() {
@@ -71,7 +81,7 @@ pub(super) fn check(path: Option<&Path>) -> ExitCode {
     }
 }
 
-fn check_world(config: &Config, findings: &mut Findings) {
+fn check_world(config: &Config, options: &Options, findings: &mut Findings) {
     tls::install_provider();
     if config.recording.engine == EngineChoice::Synthetic {
         Findings::doubtful("engine", "synthetic: nothing will be recorded");
@@ -82,10 +92,11 @@ fn check_world(config: &Config, findings: &mut Findings) {
     }
     report_capacity(config);
     for backend in &config.backends.listed {
-        check_backend(&backend.id, &backend.settings, findings);
+        let url = backend.urls.first().filter(|_| options.online);
+        check_backend(&backend.id, &backend.settings, url, findings);
     }
     if let Some(settings) = &config.backends.any {
-        check_backend(&BackendId::allowall(), settings, findings);
+        check_backend(&BackendId::allowall(), settings, None, findings);
     }
     for directory in config.backends.directories() {
         check_spool(directory, config.reserve, findings);
@@ -108,11 +119,19 @@ fn check_program(requirement: &Requirement, findings: &mut Findings) {
     }
 }
 
-fn check_backend(id: &BackendId, settings: &BackendSettings, findings: &mut Findings) {
+/// Looks at what a connection to it needs, and asks it at the address that is given.
+fn check_backend(id: &BackendId, settings: &BackendSettings, url: Option<&String>, findings: &mut Findings) {
     let what = format!("backend {id}");
-    match Clients::default().for_backend(id, settings) {
-        Ok(_) => Findings::good(&what, "its HTTP client can be made"),
-        Err(error) => findings.bad(&what, &error.to_string()),
+    let client = match Clients::default().for_backend(id, settings) {
+        Ok(client) => client,
+        Err(error) => return findings.bad(&what, &error.to_string()),
+    };
+    Findings::good(&what, "its HTTP client can be made");
+    if let Some(url) = url {
+        match System::new().block_on(Nextcloud::new(client, settings).probe(url)) {
+            Ok(()) => Findings::good(&what, &format!("{url} answers and takes the recording secret")),
+            Err(refusal) => findings.bad(&what, &format!("{url}: {refusal}")),
+        }
     }
 }
 

@@ -4,15 +4,17 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use actix::{System, SystemRunner};
 use actors::synthetic::Plan;
 use anyhow::Context;
 use log::LevelFilter;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    churn::{self, Report, default_plan},
+    churn::{self, Lap, Report, default_plan},
     logging, tls,
 };
 
@@ -26,6 +28,9 @@ pub(super) struct Options {
     /// Recordings of one lap.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     recordings: u64,
+    /// How long recordings are begun in one lap, instead of a number of them.
+    #[arg(long, conflicts_with = "recordings", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: Option<u64>,
     /// Laps; memory is read after each.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     laps: u32,
@@ -36,11 +41,11 @@ pub(super) struct Options {
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     rooms: u64,
     /// Recordings that are begun a second; as many as go if it is not given.
-    #[arg(long, value_parser = positive)]
+    #[arg(long, value_parser = a_rate)]
     rate: Option<f64>,
     /// Recordings that are under way at a time.
-    #[arg(long, default_value_t = 4000)]
-    in_flight: usize,
+    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    in_flight: u32,
     /// What happens to them, such as "seed=7 breaks=0.01"; see docs/churn.md.
     #[arg(long, value_name = "PLAN")]
     plan: Option<Plan>,
@@ -55,9 +60,9 @@ pub(super) struct Options {
     json: Option<PathBuf>,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
-    rate.ok_or_else(|| "must be a number above 0".to_owned())
+fn a_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| (0.001..=1_000_000.0).contains(rate));
+    rate.ok_or_else(|| "must be a number from 0.001 to 1000000".to_owned())
 }
 
 /// Churns, reports, and fails if a count is not exact.
@@ -90,24 +95,41 @@ async fn run(options: &Options) -> anyhow::Result<Report> {
         if ram_disk.is_dir() { ram_disk.to_owned() } else { env::temp_dir() }
     });
     let server = options.http.then(env::current_exe).transpose().context("where is this program?")?;
-    let report = churn::churn(&churn::Options {
-        recordings: options.recordings,
+    let lap = options
+        .seconds
+        .map_or(Lap::Recordings(options.recordings), |seconds| Lap::Time(Duration::from_secs(seconds)));
+    let options_of_churn = churn::Options {
+        lap,
         laps: options.laps,
         backends: options.backends,
         rooms: options.rooms,
         rate: options.rate,
-        in_flight: options.in_flight,
+        in_flight: usize::try_from(options.in_flight)?,
         plan: options.plan.unwrap_or_else(default_plan),
         server,
         directory,
-    })
-    .await?;
+    };
+    // Dropped in the middle it ends its server and removes its spools.
+    let report = tokio::select! {
+        report = churn::churn(&options_of_churn) => report?,
+        name = signalled() => anyhow::bail!("ended by {name}"),
+    };
     println!("{report}");
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
         fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(report)
+}
+
+/// Waits for a signal that ends programs.
+async fn signalled() -> &'static str {
+    let listen = |kind| signal(kind).expect("signals can be listened to");
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
 }
 
 /// Panics of the engine are part of the plan; others are told.

@@ -29,8 +29,8 @@ struct Cli {
 enum Command {
     /// Serve; this is the default.
     Serve,
-    /// Load the configuration, look for the programs, and say everything that is wrong.
-    Check,
+    /// Say what is wrong with the configuration, the programs and the spools. Changes nothing.
+    Check(check::Options),
     /// List what waits in the spools and why; retry, export or discard it.
     Recordings(recordings::Options),
     /// Record a sample call on this machine, for real, and show what came out.
@@ -53,7 +53,7 @@ pub fn run() -> ExitCode {
     }
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(cli.config.as_deref()),
-        Command::Check => check::check(cli.config.as_deref()),
+        Command::Check(options) => check::check(cli.config.as_deref(), &options),
         Command::Recordings(options) => recordings::recordings(cli.config.as_deref(), &options),
         Command::Demo(options) => demo::demo(&options),
         Command::Churn(options) => churn::churn(&options),

@@ -29,6 +29,7 @@ mod media;
 mod multipart;
 mod notices;
 mod patience;
+mod probe;
 mod refusal;
 mod upload;
 
@@ -47,10 +48,10 @@ impl Nextcloud {
         Self { client, secret: settings.secret.clone(), experience }
     }
 
-    /// A signed POST to the recording API of Talk.
-    fn post(&self, order: &Order, path: &str, signed: &[u8]) -> RequestBuilder {
+    /// A signed POST to the recording API of Talk, at this base address.
+    fn post(&self, nextcloud: &str, path: &str, signed: &[u8]) -> RequestBuilder {
         let signature = Signature::of(&self.secret, signed);
-        let url = format!("{}/ocs/v2.php/apps/spreed/api/v1/recording/{path}", order.nextcloud);
+        let url = format!("{nextcloud}/ocs/v2.php/apps/spreed/api/v1/recording/{path}");
         self.client
             .post(url)
             .header("OCS-ApiRequest", "true")

@@ -23,7 +23,8 @@ pub(super) async fn store(nextcloud: &Nextcloud, delivery: &Delivery) -> Result<
     let file = Part::stream_with_length(body, length).file_name(delivery.file_name.clone());
     let form = Form::new().text("owner", delivery.order.owner.clone()).part("file", file);
     let room = delivery.order.room.as_str();
-    let request = nextcloud.post(&delivery.order, &format!("{room}/store"), room.as_bytes()).multipart(form);
+    let request =
+        nextcloud.post(&delivery.order.nextcloud, &format!("{room}/store"), room.as_bytes()).multipart(form);
     let answer = send(request, patience).await?;
     refusal::of_upload(&answer)
 }

@@ -24,7 +24,7 @@ pub(super) async fn send_notice(
 ) -> Result<(), Refusal> {
     let body = body(order, notice).to_string();
     let request = nextcloud
-        .post(order, "backend", body.as_bytes())
+        .post(&order.nextcloud, "backend", body.as_bytes())
         .header("Content-Type", "application/json")
         .body(body);
     let answer = send(request, Arc::new(Patience::without_body(ANSWER_TIMEOUT))).await?;

@@ -15,20 +15,9 @@ use tokio::time::Instant;
 
 use crate::SERVER;
 
-const FAMILIES: [&str; 5] =
-    ["current", "total", "failed_total", "uploads_failed_total", "duration_seconds_total"];
-
-async fn counts(scene: &Scene) -> Vec<f64> {
-    let mut counts = Vec::new();
-    for name in FAMILIES {
-        counts.push(scene.server.count(name).await);
-    }
-    counts
-}
-
 /// Has the second room recorded, and sees it rejected for this reason, in good time and without a trace.
 async fn is_rejected(scene: &mut Scene, why: &str) {
-    let before = counts(scene).await;
+    let before = scene.counts().await;
     let begun = Instant::now();
     scene.cloud.press_record(OTHER_ROOM, Kind::Video).await.expect("it is answered with success");
     let told = |state: &State| state.told(OTHER_ROOM) == [NoticeKind::Failed];
@@ -36,7 +25,7 @@ async fn is_rejected(scene: &mut Scene, why: &str) {
     assert!(begun.elapsed() >= Duration::from_millis(2900), "told after {:?}", begun.elapsed());
     assert_eq!(state.recording(OTHER_ROOM), Some(RecordingState::Failed));
     scene.server.wait_for_log(0, &format!("why={why}")).await;
-    assert_eq!(counts(scene).await, before);
+    assert_eq!(scene.counts().await, before);
 }
 
 async fn scene(recording: &'static str, backend: &'static str, more: &'static str) -> Scene {

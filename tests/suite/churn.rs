@@ -1,8 +1,14 @@
 //! `talk-recorder churn`, small: that its counts are exact, and that it would tell if they were not.
 
-use std::process::{Command, Output};
+use std::{
+    io::Read,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use testing::processes;
 
 use crate::SERVER;
 
@@ -50,6 +56,50 @@ fn the_actors_count_every_recording() {
 #[test]
 fn the_server_counts_every_recording() {
     assert_exact("http", &churn(&["--plan", TROUBLE, "--http"]));
+}
+
+#[test]
+fn for_a_chosen_time_at_a_chosen_rate_it_begins_as_many_as_fit() {
+    let directory = tempfile::tempdir().unwrap();
+    let json = directory.path().join("report.json");
+    let output = Command::new(SERVER)
+        .args([
+            "churn",
+            "--seconds",
+            "2",
+            "--rate",
+            "50",
+            "--backends",
+            "2",
+            "--plan",
+            "lengths=drawn",
+            "--json",
+        ])
+        .arg(&json)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    let begun = report["counts"]["total"].as_f64().unwrap();
+    assert!((80.0..=110.0).contains(&begun), "{report}");
+}
+
+#[test]
+fn ended_by_a_signal_it_leaves_neither_server_nor_spool() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new(SERVER)
+        .args(["churn", "--http", "--backends", "2", "--spool"])
+        .arg(directory.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0];
+    child.stderr.as_mut().unwrap().read_exact(&mut said).expect("a line of progress");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let left = processes::wait_until_gone(&directory.path().display().to_string(), Duration::from_secs(5));
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[test]

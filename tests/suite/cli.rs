@@ -2,6 +2,10 @@
 
 use std::{fs, process::Command};
 
+use talk_recorder::demo::faults::{Door, Fault};
+use testing::{Scene, scene::SECRET};
+use tokio::task::spawn_blocking;
+
 use crate::SERVER;
 
 /// Exit code, standard output, standard error.
@@ -86,6 +90,42 @@ fn check_fails_when_the_disk_has_no_room_for_the_reserve() {
     assert_eq!(code, Some(1), "{output}");
     assert!(output.contains("no recording would begin; make room, or lower [spool] reserve"), "{output}");
     assert!(output.contains("recordings at a time: 7, as [recording] max_concurrent says"), "{output}");
+}
+
+/// The lines of a check of this scene that are about its backend.
+async fn asked(scene: &Scene) -> (Option<i32>, String) {
+    let config = scene.directory().join("config.toml");
+    let arguments = ["check", "--online", "--config", config.to_str().unwrap()].map(str::to_owned);
+    let (code, output, _) =
+        spawn_blocking(move || run(&arguments.each_ref().map(String::as_str))).await.unwrap();
+    (code, output.lines().filter(|line| line.contains("backend cloud: http")).collect())
+}
+
+#[actix_rt::test]
+async fn check_asks_nextcloud_once_whether_it_is_there_and_takes_the_secret() {
+    let scene = Scene::synthetic(SERVER).await;
+    let url = scene.cloud.address();
+    let good = format!("ok       backend cloud: {url} answers and takes the recording secret");
+    assert_eq!(asked(&scene).await, (Some(0), good));
+
+    let config = scene.directory().join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace(SECRET, "shut sesame")).unwrap();
+    let (code, told) = asked(&scene).await;
+    assert!(code == Some(1) && told.contains("Nextcloud refuses the signature"), "{told}");
+    fs::write(&config, text).unwrap();
+
+    for (status, said) in [(404, "is the Talk app enabled"), (200, "no login page"), (302, "redirects")] {
+        scene.cloud.faults().script(Door::Notice, [Fault::Status(status), Fault::Status(500)]);
+        let (code, told) = asked(&scene).await;
+        assert!(code == Some(1) && told.contains(said), "{status}: {told}");
+        assert_eq!(scene.cloud.faults().left(Door::Notice), 1, "it asks once");
+        scene.cloud.faults().clear();
+    }
+    scene.cloud.go_away().await;
+    let (code, told) = asked(&scene).await;
+    assert!(code == Some(1) && told.contains(url), "{told}");
+    assert!(scene.cloud.state().notices.is_empty());
 }
 
 #[test]

@@ -11,13 +11,6 @@ use testing::{Scene, scene::ROOM};
 
 use crate::SERVER;
 
-/// Every counter stands at 0: nothing of an earlier life counts.
-async fn nothing_counts(scene: &Scene) {
-    for name in ["current", "total", "failed_total", "uploads_failed_total", "duration_seconds_total"] {
-        assert_eq!(scene.server.count(name).await, 0.0, "{name}");
-    }
-}
-
 #[actix_rt::test]
 async fn killed_while_starting_nextcloud_learns_that_it_failed() {
     let mut scene = Scene::synthetic(SERVER).await;
@@ -27,7 +20,7 @@ async fn killed_while_starting_nextcloud_learns_that_it_failed() {
     let state = scene.until("failed", 10, |state| state.told(ROOM) == [NoticeKind::Failed]).await;
     assert_eq!(state.recording(ROOM), Some(RecordingState::Failed));
     scene.until_nothing_is_spooled().await;
-    nothing_counts(&scene).await;
+    scene.nothing_counts().await;
     scene.press_record(Kind::Video).await;
     scene.until_started(10).await;
 }
@@ -46,7 +39,7 @@ async fn killed_while_recording_what_was_recorded_is_delivered() {
     let failed = [NoticeKind::Started(1), NoticeKind::Failed];
     scene.until("failed", 10, |state| state.told(ROOM) == failed).await;
     scene.until_nothing_is_spooled().await;
-    nothing_counts(&scene).await;
+    scene.nothing_counts().await;
 }
 
 #[actix_rt::test]
@@ -65,7 +58,7 @@ async fn killed_while_stopping_the_file_is_delivered_and_the_stop_is_told() {
     let state = scene.until("stopped", 10, |state| state.told(ROOM) == stopped).await;
     assert_eq!(state.recording(ROOM), Some(RecordingState::None));
     scene.until_nothing_is_spooled().await;
-    nothing_counts(&scene).await;
+    scene.nothing_counts().await;
 }
 
 #[actix_rt::test]
@@ -83,7 +76,7 @@ async fn killed_while_uploading_the_file_is_delivered_and_the_stop_is_told() {
     scene.until_stored(1, 10).await;
     scene.until("stopped", 10, |state| state.told(ROOM).last() == Some(&NoticeKind::Stopped)).await;
     scene.until_nothing_is_spooled().await;
-    nothing_counts(&scene).await;
+    scene.nothing_counts().await;
 }
 
 #[actix_rt::test]

@@ -37,7 +37,7 @@ pub(crate) fn all() -> Vec<Vec<Fault>> {
 }
 
 /// Records a call and stops it, and returns what was recorded.
-async fn record(scene: &Scene) -> Vec<u8> {
+pub(crate) async fn record(scene: &Scene) -> Vec<u8> {
     scene.press_record(Kind::Video).await;
     scene.until_started(30).await;
     let recorded = fs::read(scene.spooled()[0].join("media.webm")).unwrap();

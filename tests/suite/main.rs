@@ -10,6 +10,7 @@ mod churn;
 mod cli;
 mod crash;
 mod deploy;
+mod docs;
 mod faults;
 mod life;
 mod metrics;

@@ -76,8 +76,22 @@ async fn an_empty_spool_says_so() {
     assert!(output.contains("nothing is held in") && output.contains("/spool"), "{output}");
     assert_eq!(done(&scene, &["--json"]), "[]\n");
     assert_eq!(done(&scene, &["retry", "--all-parked"]), "nothing is parked\n");
-    let complaint = refused(&scene, &["--spool", "/no/such/spool"]);
-    assert!(complaint.contains("/no/such/spool: no directory that this user can see"), "{complaint}");
+}
+
+#[test]
+fn a_spool_that_is_not_there_is_not_taken_for_an_empty_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let text = "[backend]\nbackends = [\"cloud\"]\ndirectory = \"/no/such/spool\"\n\
+                [cloud]\nurl = \"https://cloud.example.com\"\nsecret = \"s\"\n";
+    fs::write(&config, text).unwrap();
+    for named in [["--config", config.to_str().unwrap()], ["--spool", "/no/such/spool"]] {
+        let (code, output, complaint) = run(&["recordings", named[0], named[1]]);
+        assert_eq!((code, output.as_str()), (Some(1), ""), "{complaint}");
+        for word in ["/no/such/spool: no directory", "--spool", "[backend] directory"] {
+            assert!(complaint.contains(word), "{word} in {complaint}");
+        }
+    }
 }
 
 #[actix_rt::test]

@@ -10,31 +10,7 @@ use talk_recorder::demo::{
 };
 use testing::{Scene, scene::ROOM};
 
-use crate::SERVER;
-
-/// A recording that is stopped once it runs.
-async fn record(scene: &Scene) {
-    scene.press_record(Kind::Video).await;
-    scene.until_started(15).await;
-    scene.press_stop().await;
-}
-
-#[actix_rt::test]
-async fn a_try_that_fails_is_repeated_with_the_whole_file() {
-    for fault in [Fault::Status(500), Fault::Status(429), Fault::Drop] {
-        let scene = Scene::with_old_talk(SERVER).await;
-        scene.cloud.faults().script(Door::Store, [fault]);
-        record(&scene).await;
-        let file = scene.until_stored(1, 15).await;
-        assert!(file.bytes > 4096, "{fault:?}: {} bytes", file.bytes);
-        scene.until_nothing_is_spooled().await;
-        assert_eq!(
-            scene.server.count("uploads_failed_total").await,
-            0.0,
-            "{fault:?}: the first round did it"
-        );
-    }
-}
+use crate::{SERVER, faults::record};
 
 #[actix_rt::test]
 async fn a_first_round_that_fails_counts_once_and_the_next_start_delivers() {
@@ -50,9 +26,7 @@ async fn a_first_round_that_fails_counts_once_and_the_next_start_delivers() {
     scene.restart().await;
     scene.until_stored(1, 10).await;
     scene.until_nothing_is_spooled().await;
-    for name in ["current", "total", "failed_total", "uploads_failed_total", "duration_seconds_total"] {
-        assert_eq!(scene.server.count(name).await, 0.0, "{name}: it was left from an earlier life");
-    }
+    scene.nothing_counts().await;
 }
 
 #[actix_rt::test]
@@ -129,17 +103,6 @@ async fn a_large_file_is_sent_whole_at_each_try() {
     let file = scene.until_stored(1, 30).await;
     assert_eq!(file.bytes, bytes.len() as u64);
     assert!(std::fs::read(&file.path).unwrap() == bytes, "the bytes differ");
-}
-
-#[actix_rt::test]
-async fn a_stopped_that_is_refused_does_not_hold_the_upload_up() {
-    let scene = Scene::synthetic(SERVER).await;
-    scene.press_record(Kind::Video).await;
-    scene.until_started(10).await;
-    scene.cloud.faults().script(Door::Notice, vec![Fault::Status(500); 2]);
-    scene.press_stop().await;
-    scene.until_stored(1, 10).await;
-    scene.until("stopped", 15, |state| state.told(ROOM).last() == Some(&NoticeKind::Stopped)).await;
 }
 
 #[actix_rt::test]

@@ -79,7 +79,9 @@ impl<K: Copy + PartialEq, M: Clone + Default> Each<K, M> {
         let (family, backend) = (family.clone(), backend.to_string());
         let mut each = Self { family, backend, label, name, series: Vec::new() };
         if shown == Shown::FromTheStart {
-            words.iter().for_each(|word| drop(each.of(*word)));
+            for word in words {
+                drop(each.of(*word));
+            }
         }
         each
     }

@@ -29,7 +29,7 @@ pub enum State {
     Uploading,
     /// Refused for now; it is tried again.
     Waiting,
-    /// Refused for good, until somebody changes something.
+    /// Not tried again until somebody asks for it.
     Parked,
 }
 
@@ -95,9 +95,9 @@ impl Standing {
         matches!(self.state, State::Starting | State::Recording | State::Stopping)
     }
 
-    fn waits_since(&self) -> Option<Timestamp> {
-        let waits = matches!(self.state, State::Uploading | State::Waiting | State::Parked);
-        waits.then_some(self.upload_since.unwrap_or(self.accepted_at))
+    fn tried_since(&self) -> Option<Timestamp> {
+        let is_tried = matches!(self.state, State::Uploading | State::Waiting);
+        is_tried.then_some(self.upload_since.unwrap_or(self.accepted_at))
     }
 }
 
@@ -126,7 +126,7 @@ impl Families {
             oldest_upload: family(
                 registry,
                 "upload_oldest_timestamp",
-                "Since when the file that waits longest is to be uploaded",
+                "Since when the file that waits longest is to be uploaded; what is parked does not count",
                 Some(Unit::Seconds),
             ),
         }
@@ -185,7 +185,7 @@ impl Standings {
         if standing.is_live() {
             self.live.insert((standing.accepted_at, id));
         }
-        if let Some(since) = standing.waits_since() {
+        if let Some(since) = standing.tried_since() {
             self.waiting.insert((since, id));
         }
         self.recordings.insert(id, standing);
@@ -195,7 +195,7 @@ impl Standings {
         let Some(standing) = self.recordings.remove(&id) else { return };
         self.states.shrink(standing.state);
         self.live.remove(&(standing.accepted_at, id));
-        if let Some(since) = standing.waits_since() {
+        if let Some(since) = standing.tried_since() {
             self.waiting.remove(&(since, id));
         }
     }

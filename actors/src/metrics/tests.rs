@@ -257,6 +257,19 @@ async fn the_oldest_is_shown_while_there_is_one() {
 }
 
 #[actix_rt::test]
+async fn what_is_parked_does_not_wait_for_an_upload() {
+    let scene = Scene::new();
+    let (older, younger) = (RecordingId::random(), RecordingId::random());
+    let recordings = vec![(older, standing(State::Parked, 1000)), (younger, standing(State::Waiting, 2000))];
+    scene.hear(News::RecorderBegins { recordings }).await;
+    assert_eq!(scene.count("upload_oldest_timestamp_seconds", "").await, "2050.0");
+    scene.stands(younger, Some(State::Parked)).await;
+    assert_eq!(scene.value("upload_oldest_timestamp_seconds", "").await, None);
+    scene.stands(older, Some(State::Uploading)).await;
+    assert!(scene.value("upload_oldest_timestamp_seconds", "").await.is_some());
+}
+
+#[actix_rt::test]
 async fn a_recorder_that_begins_tells_all_anew() {
     let scene = Scene::new();
     let (lost, kept) = (RecordingId::random(), RecordingId::random());

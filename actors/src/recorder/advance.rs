@@ -1,20 +1,21 @@
 //! The one way a recording changes: the policy decides, the journal is written, the world is told, then it is
 //! acted upon, and then comes the next event.
 
+use std::{future::Future, time::Duration};
+
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jiff::Timestamp;
-use tokio::{
-    task::{JoinError, spawn_blocking},
-    time::Instant,
-};
+use tokio::time::{Instant, timeout};
 
 use super::Recorder;
 use crate::{
     ids::RecordingId,
     metrics::{News, Reported, Standing},
-    recording::{Event, Recording, Rejection, Step},
-    spool::SpoolError,
+    recording::{Event, Notice, Recording, Rejection, Step},
 };
+
+/// A start that is not journalled by then is rejected; a later change goes on without the journal.
+const PATIENCE_WITH_THE_DISK: Duration = Duration::from_secs(10);
 
 impl Recorder {
     /// Lets something happen to a recording.
@@ -35,37 +36,42 @@ impl Recorder {
             let Some(event) = take.queue.pop_front() else {
                 return;
             };
-            if let Some(step) = take.recording.on(&event, Timestamp::now()) {
-                return self.save(event, step, ctx);
+            let Some(step) = take.recording.on(&event, Timestamp::now()) else {
+                continue;
+            };
+            // Journalled with what comes next: a recording that is recovered owes something else anyway.
+            if event == (Event::Told { notice: Notice::Started }) {
+                return self.follow(step, ctx);
             }
+            return self.save(event, step, ctx);
         }
     }
 
     /// Journals a start, or that there is no room for it. `forbidden` is what stands against it already; the disk is
     /// looked at now.
     pub(super) fn admit(&mut self, accepted: Step, forbidden: Option<Rejection>, ctx: &mut Context<Self>) {
-        let id = accepted.next.id;
-        if let Some(take) = self.takes.get_mut(&id) {
+        if let Some(take) = self.takes.get_mut(&accepted.next.id) {
             take.saving = true;
         }
-        let (drawer, limits) = (self.world.drawer.clone(), self.world.limits);
-        let admitting = spawn_blocking(move || {
-            let forbidden = forbidden.or_else(|| limits.look_before_start(&drawer));
-            let step = forbidden.map_or_else(|| accepted.clone(), |why| reject(&accepted.next, why));
-            match drawer.save(&step.next) {
-                Ok(()) => (step, forbidden, None),
-                Err(error) => {
-                    let why = Rejection::Unwritable;
-                    (reject(&accepted.next, why), Some(why), Some(error.to_string()))
-                }
+        let (disk, limits) = (self.disk.clone(), self.world.limits);
+        let unwritable = reject(&accepted.next, Rejection::Unwritable);
+        let admitting = async move {
+            let journalled = disk.ask(move |drawer| {
+                let forbidden = forbidden.or_else(|| limits.look_before_start(drawer));
+                let step = match forbidden {
+                    None => accepted,
+                    Some(why) => reject(&accepted.next, why),
+                };
+                drawer.save(&step.next)?;
+                Ok((step, forbidden))
+            });
+            match in_time(journalled).await {
+                Ok((step, forbidden)) => (step, forbidden, None),
+                Err(error) => (unwritable, Some(Rejection::Unwritable), Some(error)),
             }
-        });
-        ctx.spawn(admitting.into_actor(self).map(move |admitted, recorder, ctx| match admitted {
-            Ok((step, forbidden, error)) => recorder.admitted(step, forbidden, error.as_deref(), ctx),
-            Err(error) => {
-                log::error!(backend:% = recorder.backend, error:%; "a start was lost");
-                recorder.takes.remove(&id);
-            }
+        };
+        ctx.spawn(admitting.into_actor(self).map(|(step, forbidden, error), recorder, ctx| {
+            recorder.admitted(step, forbidden, error.as_deref(), ctx);
         }));
     }
 
@@ -93,10 +99,10 @@ impl Recorder {
         if let Some(take) = self.takes.get_mut(&step.next.id) {
             take.saving = true;
         }
-        let (drawer, next) = (self.world.drawer.clone(), step.next.clone());
-        let saving = spawn_blocking(move || drawer.save(&next));
+        let (disk, next) = (self.disk.clone(), step.next.clone());
+        let saving = async move { in_time(disk.ask(move |drawer| drawer.save(&next))).await };
         ctx.spawn(saving.into_actor(self).map(move |saved, recorder, ctx| {
-            if let Err(error) = flatten(saved) {
+            if let Err(error) = saved {
                 recorder.journal_failed(step.next.id, &error);
             }
             recorder.narrate(Some(&event), &step.next);
@@ -146,6 +152,8 @@ fn reject(accepted: &Recording, why: Rejection) -> Step {
     Recording::rejected(id, order, title, why, accepted_at)
 }
 
-fn flatten(saved: Result<Result<(), SpoolError>, JoinError>) -> Result<(), String> {
-    saved.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+/// A disk that hangs must not keep a recording from ending.
+async fn in_time<T>(asked: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let slow = || Err(format!("the disk does not answer within {} s", PATIENCE_WITH_THE_DISK.as_secs()));
+    timeout(PATIENCE_WITH_THE_DISK, asked).await.unwrap_or_else(|_| slow())
 }

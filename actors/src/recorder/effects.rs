@@ -10,14 +10,13 @@ use std::{
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::FutureExt;
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::time::Instant;
 
-use super::{Recorder, cues};
+use super::{Recorder, cues, disk::Disk};
 use crate::{
     ids::RecordingId,
     ports::{Cues, EngineError, Job, Take as Taken},
     recording::{Effect, Event},
-    spool::Drawer,
 };
 
 impl Recorder {
@@ -41,17 +40,17 @@ impl Recorder {
             backend: self.backend.clone(),
             order: take.recording.order.clone(),
             accepted: take.accepted,
-            directory: self.world.drawer.entry(id),
+            directory: self.disk.drawer().entry(id),
         };
         let rolling_since = Arc::new(OnceLock::new());
         let cues =
             Cues::new(cues::giver(ctx.address(), id, Arc::clone(&rolling_since)), take.stop.subscribe());
-        let (engine, drawer) = (self.world.engine.clone(), self.world.drawer.clone());
+        let (engine, disk) = (self.world.engine.clone(), self.disk.clone());
         let recording = async move {
             let ended = guarded(engine.record(&job, cues)).await;
             let ended = ended.unwrap_or_else(|panic| Err(EngineError::new("engine", panic)));
             let elapsed = rolling_since.get().map_or(Duration::ZERO, Instant::elapsed);
-            ending_event(ended, elapsed, drawer, id).await
+            ending_event(ended, elapsed, &disk, id).await
         };
         ctx.spawn(
             recording.into_actor(self).map(move |event, recorder, ctx| recorder.advance(id, event, ctx)),
@@ -65,11 +64,15 @@ impl Recorder {
     }
 
     fn forget(&mut self, id: RecordingId, ctx: &mut Context<Self>) {
-        let drawer = self.world.drawer.clone();
-        let removing = spawn_blocking(move || drawer.remove(id));
+        // An upload of what was discarded must not go on.
+        if let Some(round) = self.takes.get_mut(&id).and_then(|take| take.round.take()) {
+            ctx.cancel_future(round);
+        }
+        let disk = self.disk.clone();
+        let removing = async move { disk.ask(move |drawer| drawer.remove(id)).await };
         ctx.spawn(removing.into_actor(self).map(move |removed, recorder, _| {
-            if let Ok(Err(error)) = removed {
-                log::warn!(backend:% = recorder.backend, recording:% = id, error:%;
+            if let Err(error) = removed {
+                log::warn!(backend:% = recorder.backend, recording:% = id, error;
                     "finished, but not removed from the spool; the next start tries again");
             }
             recorder.takes.remove(&id);
@@ -82,15 +85,12 @@ impl Recorder {
 async fn ending_event(
     ended: Result<Taken, EngineError>,
     recorded: Duration,
-    drawer: Drawer,
+    disk: &Disk,
     id: RecordingId,
 ) -> Event {
-    let found = spawn_blocking(move || drawer.media(id)).await;
-    let media = match found {
-        Ok(Ok(media)) => media.is_some(),
-        // What cannot be looked at is not given up: the upload will say what is wrong with it.
-        Ok(Err(_)) | Err(_) => true,
-    };
+    let found = disk.ask(move |drawer| drawer.media(id)).await;
+    // What cannot be looked at is not given up: the upload will say what is wrong with it.
+    let media = found.map_or(true, |media| media.is_some());
     match ended {
         Ok(taken) => Event::Sealed { seconds: taken.seconds, media },
         Err(error) => {

@@ -11,10 +11,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
-use tokio::{
-    task::spawn_blocking,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Recorder, Take};
 use crate::{
@@ -81,12 +78,12 @@ impl Limits {
         }
     }
 
-    /// Why a running recording must end.
-    fn forbid_more(&self, room: &Room, running: Running) -> Option<EndReason> {
+    /// Why a running recording must end. Its age counts even if the disk cannot be looked at.
+    fn forbid_more(&self, room: Option<&Room>, running: Running) -> Option<EndReason> {
         let over = |limit: Option<u64>, bytes: u64| limit.is_some_and(|limit| bytes >= limit);
-        if room.free < self.reserve / 2 {
+        if room.is_some_and(|room| room.free < self.reserve / 2) {
             Some(EndReason::DiskFull)
-        } else if over(self.quota, room.held) {
+        } else if room.is_some_and(|room| over(self.quota, room.held)) {
             Some(EndReason::Quota)
         } else if over(self.size, running.bytes) {
             Some(EndReason::MaxSize)
@@ -112,33 +109,36 @@ impl Recorder {
             return;
         }
         self.looking = true;
-        let drawer = self.world.drawer.clone();
+        let disk = self.disk.clone();
         let look = async move {
             sleep(LOOK).await;
-            spawn_blocking(move || drawer.room()).await
+            let seen = timeout(LOOK, disk.ask(Drawer::room)).await;
+            seen.unwrap_or_else(|_| Err("the disk does not answer".to_owned()))
         };
         ctx.spawn(look.into_actor(self).map(|seen, recorder, ctx| {
             recorder.looking = false;
-            match seen
-                .map_err(|error| error.to_string())
-                .and_then(|room| room.map_err(|error| error.to_string()))
-            {
-                Ok(room) => {
-                    recorder.report(News::Spooled { bytes: room.held });
-                    recorder.end_what_is_over_a_limit(&room, ctx);
-                }
-                Err(error) => {
-                    log::error!(backend:% = recorder.backend, error; "the spool cannot be looked at");
-                }
-            }
+            recorder.note_look(&seen);
+            recorder.end_what_is_over_a_limit(seen.as_ref().ok(), ctx);
             recorder.look_soon(ctx);
         }));
     }
 
-    fn end_what_is_over_a_limit(&mut self, room: &Room, ctx: &mut Context<Self>) {
+    /// Tells what was seen; that nothing can be seen only once.
+    fn note_look(&mut self, seen: &Result<Room, String>) {
+        match seen {
+            Ok(room) => self.report(News::Spooled { bytes: room.held }),
+            Err(error) if !self.is_blind => {
+                log::error!(backend:% = self.backend, error; "the spool cannot be looked at");
+            }
+            Err(_) => {}
+        }
+        self.is_blind = seen.is_err();
+    }
+
+    fn end_what_is_over_a_limit(&mut self, room: Option<&Room>, ctx: &mut Context<Self>) {
         let mut over = HashMap::new();
         for (id, take) in self.takes.iter().filter(|(_, take)| is_running(take)) {
-            let bytes = room.media.get(id).copied().unwrap_or_default();
+            let bytes = room.and_then(|room| room.media.get(id).copied()).unwrap_or_default();
             let running = Running { age: Instant::now() - take.accepted, bytes };
             if let Some(why) = self.world.limits.forbid_more(room, running) {
                 over.insert(*id, why);
@@ -192,12 +192,18 @@ mod tests {
     #[test]
     fn a_running_recording_ends_at_the_first_limit_that_it_meets() {
         let young = Running { age: Duration::ZERO, bytes: 499 };
-        assert_eq!(LIMITS.forbid_more(&room(50, 999), young), None, "half of the reserve is still there");
-        assert_eq!(LIMITS.forbid_more(&room(49, 0), young), Some(EndReason::DiskFull));
-        assert_eq!(LIMITS.forbid_more(&room(50, 1000), young), Some(EndReason::Quota));
+        assert_eq!(
+            LIMITS.forbid_more(Some(&room(50, 999)), young),
+            None,
+            "half of the reserve is still there"
+        );
+        assert_eq!(LIMITS.forbid_more(Some(&room(49, 0)), young), Some(EndReason::DiskFull));
+        assert_eq!(LIMITS.forbid_more(Some(&room(50, 1000)), young), Some(EndReason::Quota));
         let large = Running { bytes: 500, ..young };
-        assert_eq!(LIMITS.forbid_more(&room(50, 0), large), Some(EndReason::MaxSize));
+        assert_eq!(LIMITS.forbid_more(Some(&room(50, 0)), large), Some(EndReason::MaxSize));
         let old = Running { age: Duration::from_hours(1), ..young };
-        assert_eq!(LIMITS.forbid_more(&room(50, 0), old), Some(EndReason::MaxLength));
+        assert_eq!(LIMITS.forbid_more(Some(&room(50, 0)), old), Some(EndReason::MaxLength));
+        assert_eq!(LIMITS.forbid_more(None, old), Some(EndReason::MaxLength), "whatever the disk says");
+        assert_eq!(LIMITS.forbid_more(None, young), None);
     }
 }

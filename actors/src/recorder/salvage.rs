@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::sync::Semaphore;
 
-use super::{Recorder, effects::guarded};
-use crate::{ids::RecordingId, ports::Engine, recording::Event, spool::Drawer};
+use super::{Recorder, disk::Disk, effects::guarded};
+use crate::{ids::RecordingId, ports::Engine, recording::Event};
 
 impl Recorder {
     pub(super) fn salvage(&mut self, id: RecordingId, ctx: &mut Context<Self>) {
-        let (engine, drawer) = (self.world.engine.clone(), self.world.drawer.clone());
-        let salvaging = salvage(engine, drawer, id, Arc::clone(&self.salvages));
+        let (engine, disk) = (self.world.engine.clone(), self.disk.clone());
+        let salvaging = salvage(engine, disk, id, Arc::clone(&self.salvages));
         ctx.spawn(
             salvaging.into_actor(self).map(move |event, recorder, ctx| recorder.advance(id, event, ctx)),
         );
@@ -19,15 +19,13 @@ impl Recorder {
 }
 
 /// Whatever goes wrong, the media is uploaded: as it is, if it cannot be mended.
-async fn salvage(engine: Arc<dyn Engine>, drawer: Drawer, id: RecordingId, turns: Arc<Semaphore>) -> Event {
+async fn salvage(engine: Arc<dyn Engine>, disk: Disk, id: RecordingId, turns: Arc<Semaphore>) -> Event {
     let unmended = |problem: String| Event::Salvaged { seconds: None, problem: Some(problem) };
     let _turn = turns.acquire().await;
-    let found = spawn_blocking(move || drawer.media(id)).await;
-    let media = match found {
-        Ok(Ok(Some(media))) => media,
-        Ok(Ok(None)) => return Event::MediaGone,
-        Ok(Err(error)) => return unmended(error.to_string()),
-        Err(error) => return unmended(error.to_string()),
+    let media = match disk.ask(move |drawer| drawer.media(id)).await {
+        Ok(Some(media)) => media,
+        Ok(None) => return Event::MediaGone,
+        Err(error) => return unmended(error),
     };
     match guarded(engine.mend(&media.path)).await {
         Ok(Ok(take)) => Event::Salvaged { seconds: take.map(|take| take.seconds), problem: None },

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Recorder, Take, effects::guarded};
@@ -25,6 +25,8 @@ const FRESH: Duration = Duration::from_mins(5);
 const EARLIEST_END: Duration = Duration::from_secs(3);
 /// Pauses between the tries of a notice; the last one goes on.
 const PAUSES: [u64; 5] = [1, 4, 10, 20, 30];
+/// The last of them.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A shutdown waits for this many tries of a notice.
 const TRIES_WORTH_WAITING_FOR: usize = 3;
 
@@ -35,13 +37,23 @@ pub(super) struct Telling {
     since: Instant,
     tries: usize,
     in_flight: bool,
-    /// The answer to an earlier try was lost: Nextcloud may know already.
+    /// An earlier try was not refused in so many words: Nextcloud may have heard it, and know already.
     doubtful: bool,
+    /// How often Nextcloud said that it knows nothing of such a recording.
+    unknown: u32,
 }
 
 impl Telling {
     fn of(number: u64, notice: Notice) -> Self {
-        Self { number, notice, since: Instant::now(), tries: 0, in_flight: false, doubtful: false }
+        Self {
+            number,
+            notice,
+            since: Instant::now(),
+            tries: 0,
+            in_flight: false,
+            doubtful: false,
+            unknown: 0,
+        }
     }
 }
 
@@ -128,8 +140,13 @@ impl Recorder {
         let Some(telling) = &mut take.telling else { return };
         telling.tries += 1;
         telling.in_flight = false;
+        telling.unknown += u32::from(matches!(answer, Err(Refusal::RoomUnknown(_))));
         let verdict = judge(telling, answer);
-        telling.doubtful |= matches!(answer, Err(Refusal::Unanswered(_)));
+        // A server error may come after the state of the room was set.
+        telling.doubtful |= matches!(
+            answer,
+            Err(Refusal::Transient(_) | Refusal::Busy { .. } | Refusal::Unanswered(_) | Refusal::Limit(_))
+        );
         let (notice, number) = (telling.notice.clone(), telling.number);
         let is_owed = take.recording.owed.as_ref().is_some_and(|owed| owed.notice == notice);
         self.note_answer(id, answer, &verdict);
@@ -178,24 +195,27 @@ impl Recorder {
 
 /// By the clock that survives a restart, or by the one that nobody sets.
 fn is_stale(owed: &Owed, telling: &Telling) -> bool {
-    let age = Duration::try_from(Timestamp::now().duration_since(owed.since));
-    age.is_ok_and(|age| age > FRESH) || telling.since.elapsed() > FRESH
+    let age = Timestamp::now().duration_since(owed.since);
+    // A clock that was set back over a restart says nothing of the age.
+    let is_from_the_future = age < SignedDuration::from_mins(-1);
+    is_from_the_future || age.unsigned_abs() > FRESH || telling.since.elapsed() > FRESH
 }
 
 fn judge(telling: &Telling, answer: &Result<(), Refusal>) -> Verdict {
     let started = telling.notice == Notice::Started;
     match answer {
         Ok(()) => Verdict::Told,
-        // A room that already records answers 404 to `started`: it has heard the try whose answer was lost.
+        // A room that already records answers 404 to `started`: it has heard an earlier try.
         Err(Refusal::RoomUnknown(_)) if started && telling.doubtful => Verdict::Told,
         // Nextcloud may not yet have noted that the room is starting.
-        Err(Refusal::RoomUnknown(_)) if started && telling.tries < 2 => {
+        Err(Refusal::RoomUnknown(_)) if started && telling.unknown < 2 => {
             Verdict::Again(Duration::from_secs(2))
         }
         Err(Refusal::RoomUnknown(_)) => Verdict::Untold { room_unknown: true },
         Err(Refusal::Permanent(_)) => Verdict::Untold { room_unknown: false },
+        // Until then the notice would be stale.
         Err(Refusal::Busy { retry_after, .. }) => {
-            Verdict::Again(pause_after(telling.tries).max(*retry_after))
+            Verdict::Again(pause_after(telling.tries).max((*retry_after).min(LONGEST_PAUSE)))
         }
         Err(Refusal::Transient(_) | Refusal::Unanswered(_) | Refusal::Limit(_)) => {
             Verdict::Again(pause_after(telling.tries))
@@ -212,8 +232,8 @@ fn pause_after(tries: usize) -> Duration {
 mod tests {
     use super::*;
 
-    fn telling(notice: Notice, tries: usize, doubtful: bool) -> Telling {
-        Telling { tries, doubtful, ..Telling::of(1, notice) }
+    fn telling(notice: Notice, unknown: u32, doubtful: bool) -> Telling {
+        Telling { tries: unknown as usize, unknown, doubtful, ..Telling::of(1, notice) }
     }
 
     fn unknown() -> Result<(), Refusal> {
@@ -237,6 +257,22 @@ mod tests {
     fn a_deleted_room_is_not_told_that_its_recording_stopped() {
         let untold = Verdict::Untold { room_unknown: true };
         assert_eq!(judge(&telling(Notice::Stopped { by: None }, 1, true), &unknown()), untold);
+    }
+
+    #[test]
+    fn a_nextcloud_that_wants_to_be_left_alone_hears_it_before_it_is_stale() {
+        let busy = Err(Refusal::Busy { reason: "429".to_owned(), retry_after: Duration::MAX });
+        assert_eq!(judge(&telling(Notice::Failed, 1, false), &busy), Verdict::Again(LONGEST_PAUSE));
+    }
+
+    #[test]
+    fn a_notice_is_stale_when_it_is_old_or_from_the_future() {
+        let owed = |since| Owed { notice: Notice::Failed, since };
+        let telling = || Telling::of(1, Notice::Failed);
+        let now = Timestamp::now();
+        assert!(!is_stale(&owed(now), &telling()));
+        assert!(is_stale(&owed(now - SignedDuration::from_mins(6)), &telling()));
+        assert!(is_stale(&owed(now + SignedDuration::from_mins(6)), &telling()));
     }
 
     #[test]

@@ -167,6 +167,22 @@ async fn a_discarded_recording_is_gone_with_its_media() {
 }
 
 #[actix_rt::test]
+async fn an_upload_that_is_under_way_ends_with_a_discard() {
+    let stage = steady();
+    stage.nextcloud.refuse_uploads([Refusal::Limit("413".to_owned())]);
+    let recorder = recorder(&stage);
+    let id = record_a_call(&recorder).await;
+    until("first round", async || stage.counts().await == [0, 1, 0, 1]).await;
+    stage.nextcloud.take_a_while(Duration::from_mins(1));
+    assert_eq!(recorder.send(Retry(id)).await.unwrap(), Ok(()));
+    until("under way", async || stage.nextcloud.tries.lock().unwrap().len() == 2).await;
+    assert_eq!(recorder.send(Discard(id)).await.unwrap(), Ok(()));
+    until_phase(&recorder, id, None).await;
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!((stage.entries(), stage.nextcloud.file_names().len()), (0, 0));
+}
+
+#[actix_rt::test]
 async fn what_was_tried_for_a_week_is_parked_and_kept() {
     let stage = steady();
     stage.nextcloud.refuse_uploads((0..10).map(|_| unreachable()));
@@ -181,7 +197,7 @@ async fn what_was_tried_for_a_week_is_parked_and_kept() {
     stage.drawer().save(&old).unwrap();
     let recorder = recorder(&stage);
     until("parked", async || match phase(&recorder, id).await {
-        Some(Phase::Parked { reason }) => reason.starts_with("given up after 192 hours"),
+        Some(Phase::Parked { reason }) => reason.starts_with("given up after 8 days"),
         _ => false,
     })
     .await;
@@ -414,6 +430,16 @@ async fn a_room_that_awaits_no_recording_ends_it() {
 async fn a_started_whose_answer_was_lost_does_not_end_the_recording() {
     let stage = steady();
     stage.nextcloud.refuse_notices([unanswered(), Refusal::RoomUnknown("no_such_room".to_owned())]);
+    let recorder = recorder(&stage);
+    let id = start(&recorder).await;
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!(phase(&recorder, id).await, Some(Phase::Recording));
+}
+
+#[actix_rt::test]
+async fn a_started_that_was_heard_before_a_server_error_does_not_end_the_recording() {
+    let stage = steady();
+    stage.nextcloud.refuse_notices([unreachable(), Refusal::RoomUnknown("no_such_room".to_owned())]);
     let recorder = recorder(&stage);
     let id = start(&recorder).await;
     sleep(Duration::from_mins(5)).await;

@@ -7,17 +7,16 @@ use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jiff::Timestamp;
 use tokio::{
     sync::{Notify, Semaphore},
-    task::spawn_blocking,
     time::{Instant, sleep},
 };
 
-use super::{Recorder, effects::guarded};
+use super::{Recorder, disk::Disk, effects::guarded};
 use crate::{
     ids::{BackendId, RecordingId},
     metrics::{News, Outcome, Reported},
     ports::{Backend, Delivery, Refusal},
     recording::{Event, NextRound, Recording},
-    spool::{Drawer, Media},
+    spool::Media,
 };
 
 /// Pauses before the tries of the first round.
@@ -28,6 +27,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 /// Nothing is tried in quicker succession.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// No round waits longer, whatever the clock says.
+const LONGEST_WAIT: Duration = Duration::from_hours(6);
 /// Nextcloud may ask to be left alone for no longer than this.
 const LONGEST_RESPITE: Duration = Duration::from_hours(1);
 
@@ -43,7 +44,8 @@ impl Recorder {
         let pause = pause_after(take.recording.rounds_failed, fastrand::f64());
         let earliest = take.recording.not_before.map(|earliest| earliest.duration_since(Timestamp::now()));
         let respite = earliest.and_then(|respite| Duration::try_from(respite).ok()).unwrap_or_default();
-        self.upload_after(pause.max(respite), id, ctx);
+        // A clock that was set back must not make it wait for years.
+        self.upload_after(pause.max(respite.min(LONGEST_WAIT)), id, ctx);
     }
 
     /// Ends the pause before the next round; one that is under way goes on.
@@ -59,16 +61,36 @@ impl Recorder {
             name: self.backend.clone(),
             metrics: self.world.metrics.clone(),
             backend: self.world.backend.clone(),
-            drawer: self.world.drawer.clone(),
+            disk: self.disk.clone(),
             recording: take.recording.clone(),
             pause,
             hurry: Arc::clone(&take.hurry),
             turns: Arc::clone(&self.uploads),
-            give_up_after: self.world.limits.give_up_after,
         };
-        ctx.spawn(
-            round.run().into_actor(self).map(move |event, recorder, ctx| recorder.advance(id, event, ctx)),
-        );
+        let handle = ctx.spawn(round.run().into_actor(self).map(move |event, recorder, ctx| {
+            let event = recorder.give_up_if_it_is_time(id, event);
+            recorder.advance(id, event, ctx);
+        }));
+        if let Some(take) = self.takes.get_mut(&id) {
+            take.round = Some(handle);
+        }
+    }
+
+    /// Makes a round that failed the last one where it has been tried for too long.
+    fn give_up_if_it_is_time(&self, id: RecordingId, event: Event) -> Event {
+        let Event::RoundFailed { reason, next } = event else { return event };
+        let recording = self.takes.get(&id).map(|take| &take.recording);
+        let since = recording.map(|recording| recording.upload_since.unwrap_or(recording.accepted_at));
+        let tried_for =
+            since.and_then(|since| Duration::try_from(Timestamp::now().duration_since(since)).ok());
+        match tried_for {
+            Some(long) if next != NextRound::Never && long >= self.world.limits.give_up_after => {
+                let long = in_words(long);
+                let reason = format!("given up after {long} ([upload] give_up_after): {reason}");
+                Event::RoundFailed { reason, next: NextRound::Never }
+            }
+            _ => Event::RoundFailed { reason, next },
+        }
     }
 }
 
@@ -77,12 +99,11 @@ struct Round {
     name: BackendId,
     metrics: actix::Recipient<Reported>,
     backend: Arc<dyn Backend>,
-    drawer: Drawer,
+    disk: Disk,
     recording: Recording,
     pause: Duration,
     hurry: Arc<Notify>,
     turns: Arc<Semaphore>,
-    give_up_after: Duration,
 }
 
 /// What a try that did not succeed means for the round.
@@ -112,13 +133,14 @@ impl Round {
                 }
             }
         }
-        self.failed(reason, NextRound::Soon { at_least })
+        Event::RoundFailed { reason, next: NextRound::Soon { at_least } }
     }
 
     async fn try_once(&self) -> Then {
         let again = |reason| Then::Again { reason, after: Duration::ZERO };
         let _turn = self.turns.acquire().await;
-        let media = match self.find_media().await {
+        let id = self.recording.id;
+        let media = match self.disk.ask(move |drawer| drawer.media(id)).await {
             Ok(Some(media)) => media,
             Ok(None) => return Then::Over(Event::MediaGone),
             Err(error) => return again(error),
@@ -133,37 +155,27 @@ impl Round {
             Ok(()) => Then::Over(Event::Stored),
             Err(Refusal::Transient(reason) | Refusal::Unanswered(reason)) => again(reason),
             Err(Refusal::Busy { reason, retry_after }) => Then::Again { reason, after: retry_after },
-            Err(Refusal::Limit(reason)) => Then::Over(self.failed(reason, NextRound::Rarely)),
+            Err(Refusal::Limit(reason)) => Then::Over(Event::RoundFailed { reason, next: NextRound::Rarely }),
             Err(Refusal::Permanent(reason) | Refusal::RoomUnknown(reason)) => {
-                Then::Over(self.failed(reason, NextRound::Never))
+                Then::Over(Event::RoundFailed { reason, next: NextRound::Never })
             }
         }
-    }
-
-    /// The end of the round; the last one, if it has been going on for too long.
-    fn failed(&self, reason: String, next: NextRound) -> Event {
-        let since = self.recording.upload_since.unwrap_or(self.recording.accepted_at);
-        let tried_for = Duration::try_from(Timestamp::now().duration_since(since)).unwrap_or_default();
-        if next == NextRound::Never || tried_for < self.give_up_after {
-            return Event::RoundFailed { reason, next };
-        }
-        let hours = tried_for.as_secs() / 3600;
-        let reason = format!("given up after {hours} hours ([upload] give_up_after): {reason}");
-        Event::RoundFailed { reason, next: NextRound::Never }
-    }
-
-    async fn find_media(&self) -> Result<Option<Media>, String> {
-        let (drawer, id) = (self.drawer.clone(), self.recording.id);
-        let found = spawn_blocking(move || drawer.media(id)).await;
-        found.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 
     fn delivery(&self, media: Media) -> Delivery {
         let extension = media.path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let file_name = format!("{}.{extension}", self.recording.title);
-        let memo = self.drawer.memo(self.recording.id);
+        let memo = self.disk.drawer().memo(self.recording.id);
         Delivery { order: self.recording.order.clone(), file_name, media: media.path, memo }
     }
+}
+
+/// A length of time for people: days, hours, minutes or seconds, whichever there are two of.
+fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [(86_400, "days"), (3600, "hours"), (60, "minutes")];
+    let fitting = units.into_iter().find(|(unit, _)| seconds >= 2 * unit);
+    fitting.map_or_else(|| format!("{seconds} seconds"), |(unit, name)| format!("{} {name}", seconds / unit))
 }
 
 /// Full jitter: anything up to a bound that doubles. `lot` is a number from 0 to 1.
@@ -182,6 +194,15 @@ mod tests {
         let bounds: Vec<u64> = (1..=10).map(|rounds| pause_after(rounds, 1.0).as_secs()).collect();
         assert_eq!(bounds, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
         assert_eq!(pause_after(u32::MAX, 1.0), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn a_length_of_time_is_told_in_the_unit_of_which_there_are_two() {
+        let table = [(0, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7200, "2 hours")];
+        for (seconds, words) in table {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+        }
+        assert_eq!(in_words(Duration::from_hours(8 * 24)), "8 days");
     }
 
     #[test]

@@ -153,7 +153,10 @@ impl Step {
             Event::Recovered { media: true, .. } => {
                 self.report_again();
                 self.tell_what_is_owed();
-                let must_wait = self.next.not_before.is_some_and(|earliest| earliest > now);
+                // Not for longer than a round may be put off: the clock may have been set back.
+                let longest = now + RARELY;
+                let must_wait =
+                    self.next.not_before.is_some_and(|earliest| earliest > now && earliest <= longest);
                 self.effects.push(if must_wait { Effect::UploadLater } else { Effect::Upload });
             }
             Event::Told { notice } | Event::Untold { notice, .. } => return self.settle(notice),

@@ -102,12 +102,17 @@ pub(super) fn recordings(config: Option<&Path>, options: &Options) -> ExitCode {
 fn run(config: Option<&Path>, options: &Options) -> anyhow::Result<()> {
     ensure!(options.order.is_none() || !options.json, "--json is for the list");
     let spools = match &options.spool {
-        Some(directory) => {
-            ensure!(directory.is_dir(), "{}: no directory that this user can see", directory.display());
-            vec![directory.clone()]
-        }
+        Some(directory) => vec![directory.clone()],
         None => configured_spools(config)?,
     };
+    for spool in &spools {
+        ensure!(
+            spool.is_dir(),
+            "{}: no directory that this user can see; name the spool of the server with --spool, or with [backend] \
+             directory in the configuration (under systemd it is $STATE_DIRECTORY otherwise)",
+            spool.display()
+        );
+    }
     let held = look_into(&spools)?;
     match &options.order {
         None if options.json => writeln!(io::stdout(), "{}", listing::json(&held)?)?,

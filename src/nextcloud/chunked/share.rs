@@ -66,7 +66,7 @@ async fn ask(
     let order = &delivery.order;
     let body: Value = json!({ "owner": order.owner, "fileName": file_name });
     let room = order.room.as_str();
-    let request = nextcloud.post(order, &format!("{room}/{path}"), room.as_bytes()).json(&body);
+    let request = nextcloud.post(&order.nextcloud, &format!("{room}/{path}"), room.as_bytes()).json(&body);
     Ok(send(request, Arc::new(Patience::without_body(ANSWER_TIMEOUT))).await?)
 }
 

@@ -35,6 +35,10 @@ pub const SECRET: &str = "open sesame";
 /// The internal secret of every scene.
 pub const INTERNAL: &str = "internal secret";
 
+/// The ends of the names of the first five families.
+const FAMILIES: [&str; 5] =
+    ["current", "total", "failed_total", "uploads_failed_total", "duration_seconds_total"];
+
 /// How a scene differs from the plain one.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
@@ -177,6 +181,23 @@ impl Scene {
     /// What the room was told, in order, without who and when.
     pub fn told(&self) -> Vec<NoticeKind> {
         self.cloud.state().told(ROOM)
+    }
+
+    /// What the first five families count.
+    pub async fn counts(&self) -> Vec<(&'static str, f64)> {
+        let mut counts = Vec::new();
+        for name in FAMILIES {
+            counts.push((name, self.server.count(name).await));
+        }
+        counts
+    }
+
+    /// Checks that all five stand at 0: nothing of an earlier life counts.
+    ///
+    /// # Panics
+    /// When one does not.
+    pub async fn nothing_counts(&self) {
+        assert_eq!(self.counts().await, FAMILIES.map(|name| (name, 0.0)));
     }
 
     /// The recordings that the spool holds.
