@@ -6,7 +6,7 @@
 use std::{collections::HashMap, error::Error, fs, path::PathBuf, time::Duration};
 
 use actors::ids::BackendId;
-use reqwest::{Certificate, Client, redirect::Policy};
+use reqwest::{Certificate, Client, Response, redirect::Policy};
 
 use crate::config::BackendSettings;
 
@@ -89,6 +89,23 @@ fn read_certificates(backend: &BackendId, path: &PathBuf) -> Result<Vec<Certific
     let text = fs::read(path).map_err(|error| unusable(error.to_string()))?;
     let certificates = Certificate::from_pem_bundle(&text).map_err(|error| unusable(chain(&error)))?;
     if certificates.is_empty() { Err(unusable("no certificate in it".to_owned())) } else { Ok(certificates) }
+}
+
+/// Reads a body up to a length in bytes. What came before an error, or before this was dropped, is in `body`.
+///
+/// # Errors
+/// When the body breaks off.
+pub(crate) async fn read_beginning(
+    mut answer: Response,
+    longest: usize,
+    body: &mut Vec<u8>,
+) -> reqwest::Result<()> {
+    while body.len() < longest {
+        let Some(piece) = answer.chunk().await? else { break };
+        body.extend_from_slice(&piece);
+    }
+    body.truncate(longest);
+    Ok(())
 }
 
 /// An error with all its causes: the outer one alone seldom says what happened.

@@ -276,8 +276,7 @@ impl Drawer {
     /// When the disk cannot be looked at.
     pub fn free(&self) -> Result<u64, SpoolError> {
         let spool = self.directory.parent().unwrap_or(&self.directory);
-        let disk = statvfs(spool).map_err(|error| SpoolError::at(spool)(error.into()))?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        free_bytes(spool).map_err(SpoolError::at(spool))
     }
 
     /// How much room there is. Looks at every entry.
@@ -364,6 +363,15 @@ impl Drawer {
         let touched_at = Timestamp::try_from(modified).unwrap_or(recording.accepted_at);
         Ok(Entry { recording, media, touched_at })
     }
+}
+
+/// Bytes that this server may still write to the disk of a path.
+///
+/// # Errors
+/// When the disk cannot be looked at.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let disk = statvfs(path)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 fn find_media(entry: &Path) -> Result<Option<PathBuf>, SpoolError> {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use actix::System;
-use actors::ids::BackendId;
+use actors::{ids::BackendId, spool::free_bytes};
 use bytesize::ByteSize;
-use rustix::fs::{Access, access, statfs, statvfs};
+use rustix::fs::{Access, access, statfs};
 
 use super::environment;
 use crate::{
@@ -158,8 +158,8 @@ fn check_spool(directory: &Path, reserve: u64, findings: &mut Findings) {
         }
         _ => Findings::good(&what, "writable"),
     }
-    match statvfs(&existing) {
-        Ok(disk) => check_room(&what, disk.f_bavail.saturating_mul(disk.f_frsize), reserve, findings),
+    match free_bytes(&existing) {
+        Ok(free) => check_room(&what, free, reserve, findings),
         Err(error) => findings.bad(&what, &format!("its disk cannot be looked at: {error}")),
     }
 }

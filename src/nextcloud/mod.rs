@@ -84,9 +84,9 @@ impl Backend for Unconfigured {
 
     async fn store(&self, delivery: &Delivery) -> Result<(), Refusal> {
         let nextcloud = &delivery.order.nextcloud;
-        Err(Refusal::Permanent(format!(
-            "the backend of this recording ({nextcloud}) is not configured any more: configure it again under \
-             the same name and restart"
+        Err(Refusal::Transient(format!(
+            "the backend of this recording ({nextcloud}) has no section in the configuration: the next start with \
+             a section of the same name uploads it"
         )))
     }
 }

@@ -16,7 +16,7 @@ use actors::ports::Refusal;
 use reqwest::{RequestBuilder, StatusCode, header::HeaderMap};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::client::chain;
+use crate::client::{chain, read_beginning};
 
 /// How often the progress is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -102,8 +102,10 @@ pub(super) async fn send(request: RequestBuilder, patience: Arc<Patience>) -> Re
         reason = patience.runs_out() => return Err(Refusal::Unanswered(reason)),
     };
     let (status, headers) = (response.status(), response.headers().clone());
-    let body = timeout(BODY_TIMEOUT, read_beginning(response)).await.unwrap_or_default();
-    Ok(Answer { status, headers, body })
+    let mut body = Vec::new();
+    // The status is known; a body that breaks off or takes too long changes nothing.
+    drop(timeout(BODY_TIMEOUT, read_beginning(response, LONGEST_ANSWER, &mut body)).await);
+    Ok(Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// Without a connection nothing was asked; later on it may have been heard.
@@ -111,19 +113,6 @@ fn no_answer(error: reqwest::Error) -> Refusal {
     let connected = !error.is_connect();
     let reason = chain(&error.without_url());
     if connected { Refusal::Unanswered(reason) } else { Refusal::Transient(reason) }
-}
-
-async fn read_beginning(mut response: reqwest::Response) -> String {
-    let mut body = Vec::new();
-    while body.len() < LONGEST_ANSWER {
-        match response.chunk().await {
-            Ok(Some(piece)) => body.extend_from_slice(&piece),
-            // The status is known; a body that breaks off changes nothing.
-            Ok(None) | Err(_) => break,
-        }
-    }
-    body.truncate(LONGEST_ANSWER);
-    String::from_utf8_lossy(&body).into_owned()
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use super::patience::Answer;
 const SECRET: &str =
     "Nextcloud refuses the signature: is the recording secret of this backend the one in its Talk settings?";
 
+/// So many characters of an answer go into a reason.
+const LONGEST_QUOTE: usize = 200;
+
 /// An answer of the OCS API.
 pub(super) struct Ocs {
     /// 200 or 100 for success; 998 where there is no such route.
@@ -27,7 +30,7 @@ impl Ocs {
         let status = frame.pointer("/ocs/meta/statuscode")?.as_u64()?;
         let error = frame.pointer("/ocs/data/error");
         let word = error.and_then(|error| error.as_str().or_else(|| error.get("code")?.as_str()));
-        Some(Self { status, word: word.map(str::to_owned) })
+        Some(Self { status, word: word.map(quoted) })
     }
 }
 
@@ -39,7 +42,7 @@ pub(super) fn of_notice(answer: &Answer) -> Result<(), Refusal> {
         (404, Some(404)) => Err(Refusal::RoomUnknown(
             "Nextcloud awaits no recording in this room, or the room was deleted".to_owned(),
         )),
-        (401 | 403, _) => Err(secret_refused()),
+        (401 | 403, Some(_)) => Err(secret_refused()),
         _ => Err(common(answer)),
     }
 }
@@ -52,7 +55,7 @@ pub(super) fn of_upload(answer: &Answer) -> Result<(), Refusal> {
         (200..300, Some(100 | 200), _) => Ok(()),
         (400, Some(_), Some(word)) => Err(of_word(word)),
         (404, Some(404), _) => Err(room_gone()),
-        (401 | 403, _, _) => Err(secret_refused()),
+        (401 | 403, Some(_), _) => Err(secret_refused()),
         (413, _, _) => Err(too_large_for_proxy()),
         _ => Err(common(answer)),
     }
@@ -80,13 +83,20 @@ pub(super) fn too_large_for_proxy() -> Refusal {
     )
 }
 
-/// The reasons of `/store`. A limit can be raised, so those are worth another try; the others are not.
+/// The reasons of `/store`. A limit can be raised and a disk cleared, so those are worth another try now and then; the
+/// others are not.
 pub(super) fn of_word(word: &str) -> Refusal {
     let explained = |explanation: &str| format!("{word}: {explanation}");
     match word {
         "size" => Refusal::Limit(explained("the file is larger than PHP's post_max_size, raise it")),
-        "invalid_file" => {
-            Refusal::Limit(explained("the file is larger than PHP's upload_max_filesize, raise it"))
+        "invalid_file" => Refusal::Limit(explained(
+            "PHP did not take the file, most often since it is larger than upload_max_filesize: raise it",
+        )),
+        "fopen_failed" | "fstat_failed" | "file_invalid_path" => Refusal::Limit(explained(
+            "Nextcloud cannot read the file that it received: is PHP's temporary directory full or not readable?",
+        )),
+        "empty_file" => {
+            Refusal::Limit(explained("Nextcloud received an empty file: is its temporary directory full?"))
         }
         "owner_participant" => {
             Refusal::Permanent(explained("the owner has left the room, invite them again"))
@@ -100,7 +110,6 @@ pub(super) fn of_word(word: &str) -> Refusal {
         "file_mimetype" | "file_extension" => {
             Refusal::Permanent(explained("this Nextcloud takes no such files, use .webm and .ogg"))
         }
-        "empty_file" => Refusal::Permanent(explained("nothing was recorded")),
         _ => Refusal::Permanent(explained("Nextcloud refuses the file, its log says more")),
     }
 }
@@ -109,7 +118,7 @@ pub(super) fn of_word(word: &str) -> Refusal {
 pub(super) fn common(answer: &Answer) -> Refusal {
     let status = answer.status;
     if status.is_redirection() {
-        let location = answer.header("Location").unwrap_or("another address");
+        let location = answer.header("Location").map_or_else(|| "another address".to_owned(), quoted);
         return Refusal::Transient(format!(
             "{status}: Nextcloud redirects to {location}: it must be reachable under the URL with which it calls \
              this server (overwrite.cli.url, overwriteprotocol)"
@@ -121,8 +130,13 @@ pub(super) fn common(answer: &Answer) -> Refusal {
              between?"
         ));
     }
-    let text: String = answer.body.chars().filter(|character| !character.is_control()).take(200).collect();
-    let reason = format!("{status}: {text}");
+    if matches!(status.as_u16(), 401 | 403) {
+        return Refusal::Transient(format!(
+            "{status}, but not from Talk's recording API: does a proxy or a firewall before Nextcloud refuse this \
+             server?"
+        ));
+    }
+    let reason = format!("{status}: {}", quoted(&answer.body));
     let respite = answer.header("Retry-After").and_then(|text| respite(text, SystemTime::now()));
     match (status.as_u16(), respite) {
         (429 | 503, Some(retry_after)) => Refusal::Busy { reason, retry_after },
@@ -130,6 +144,11 @@ pub(super) fn common(answer: &Answer) -> Refusal {
         (502 | 504, _) => Refusal::Unanswered(reason),
         _ => Refusal::Transient(reason),
     }
+}
+
+/// The beginning of what somebody else said, fit for a log.
+pub(super) fn quoted(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(LONGEST_QUOTE).collect()
 }
 
 /// How long `Retry-After` wants us to wait: seconds, or a date.
@@ -182,7 +201,8 @@ mod tests {
 
     #[test]
     fn limits_are_worth_a_try_now_and_then() {
-        for word in ["size", "invalid_file"] {
+        let temporary = ["fopen_failed", "fstat_failed", "file_invalid_path", "empty_file"];
+        for word in ["size", "invalid_file"].into_iter().chain(temporary) {
             assert!(matches!(refused(word), Refusal::Limit(_)), "{word}");
         }
         assert!(matches!(of_upload(&answer(413, "<html>")), Err(Refusal::Limit(_))));
@@ -190,8 +210,7 @@ mod tests {
 
     #[test]
     fn what_only_a_human_can_mend_is_refused_for_good() {
-        for word in ["owner_participant", "owner_permission", "file_mimetype", "empty_file", "something_new"]
-        {
+        for word in ["owner_participant", "owner_permission", "file_mimetype", "something_new"] {
             let refusal = refused(word);
             assert!(
                 matches!(&refusal, Refusal::Permanent(reason) if reason.starts_with(word)),
@@ -213,8 +232,22 @@ mod tests {
 
     #[test]
     fn a_wrong_secret_may_be_mended_at_any_time() {
-        assert!(matches!(of_upload(&answer(401, "")), Err(Refusal::Transient(_))));
-        assert!(matches!(of_notice(&answer(403, "")), Err(Refusal::Transient(_))));
+        for status in [401, 403] {
+            let refused = ocs(status, status, "[]");
+            for outcome in [of_upload(&refused), of_notice(&refused)] {
+                assert_eq!(outcome, Err(Refusal::Transient(SECRET.to_owned())));
+            }
+        }
+    }
+
+    #[test]
+    fn a_firewall_does_not_know_the_secret() {
+        for refused in [answer(401, ""), answer(403, "<html>Blocked</html>")] {
+            for outcome in [of_upload(&refused), of_notice(&refused)] {
+                let Err(Refusal::Transient(reason)) = outcome else { panic!("{outcome:?}") };
+                assert!(reason.contains("firewall") && !reason.contains("secret"), "{reason}");
+            }
+        }
     }
 
     #[test]
@@ -228,6 +261,16 @@ mod tests {
     #[test]
     fn a_gateway_does_not_know_what_was_done() {
         assert!(matches!(of_notice(&answer(504, "")), Err(Refusal::Unanswered(_))));
+    }
+
+    #[test]
+    fn what_somebody_else_says_is_cut_and_cannot_pass_for_lines_of_the_log() {
+        let foreign = format!("one\u{1b}[31m\ntwo{}", "x".repeat(4000));
+        let Err(Refusal::Transient(reason)) = of_upload(&answer(500, &foreign)) else { panic!() };
+        assert!(reason.starts_with("500 Internal Server Error: one[31mtwoxxx"), "{reason}");
+        assert!(reason.len() < 250, "{reason}");
+        let word = refused(&"y".repeat(3000)).to_string();
+        assert!(word.len() < 300, "{word}");
     }
 
     #[test]

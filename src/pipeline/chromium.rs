@@ -5,6 +5,7 @@
 
 use std::{path::Path, time::Duration};
 
+use actors::spool::free_bytes;
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 
@@ -51,8 +52,8 @@ pub(super) fn screen(picture: Size) -> Size {
 pub(super) fn capabilities(scratch: &Scratch, look: &Look, browser: &Path) -> Value {
     let host = Host {
         is_root: rustix::process::geteuid().is_root(),
-        free_shared_memory: free_bytes(Path::new("/dev/shm")),
-        free_elsewhere: free_bytes(&scratch.path("")),
+        free_shared_memory: free_bytes(Path::new("/dev/shm")).unwrap_or_default(),
+        free_elsewhere: free_bytes(&scratch.path("")).unwrap_or_default(),
     };
     json!({
         "acceptInsecureCerts": look.accept_any_certificate,
@@ -118,10 +119,6 @@ fn arguments(profile: &Path, size: Size, host: Host) -> Vec<String> {
         arguments.push("--disable-dev-shm-usage".to_owned());
     }
     arguments
-}
-
-fn free_bytes(path: &Path) -> u64 {
-    rustix::fs::statvfs(path).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// Asks to be told when the process of a page crashes; says by which name that will be told.

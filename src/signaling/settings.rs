@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::refusal::NotWatched;
 use crate::{
-    client::chain,
+    client::{chain, read_beginning},
     signature::{CHECKSUM_HEADER, RANDOM_HEADER, Signature},
 };
 
@@ -62,13 +62,10 @@ fn request(client: &Client, order: &Order, secret: &SecretString) -> RequestBuil
 }
 
 async fn ask(request: RequestBuilder) -> reqwest::Result<(u16, Vec<u8>)> {
-    let mut answer = request.send().await?;
-    let mut body = Vec::new();
-    while body.len() < LONGEST_ANSWER {
-        let Some(piece) = answer.chunk().await? else { break };
-        body.extend_from_slice(&piece);
-    }
-    Ok((answer.status().as_u16(), body))
+    let answer = request.send().await?;
+    let (status, mut body) = (answer.status().as_u16(), Vec::new());
+    read_beginning(answer, LONGEST_ANSWER, &mut body).await?;
+    Ok((status, body))
 }
 
 /// Only an answer in the frame of the OCS API is one of Nextcloud: a proxy may answer 401 and 404 as well.

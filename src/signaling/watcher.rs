@@ -2,8 +2,8 @@
 //!
 //! - It ends a recording only by what it was told: a room that is deleted, or a call that is seen to be empty. While
 //!   nobody can be asked, the recording goes on.
-//! - A refusal that only an operator can mend is not tried again: ten of them block every internal client of this
-//!   address, recording pages too, for half an hour.
+//! - A refusal that only an operator can mend is final before the room was ever watched, and tried again rarely
+//!   afterwards: ten of them block every internal client of this address, recording pages too, for half an hour.
 
 use std::{future::pending, time::Duration};
 
@@ -27,6 +27,9 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// The pause while the server listens to nobody of this address.
 const PAUSE_WHILE_BLOCKED: Duration = Duration::from_mins(10);
 
+/// The longest pause after a refusal that only an operator can mend.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_hours(1);
+
 /// The watch over one room.
 pub(super) struct Watcher<'a> {
     job: &'a Job,
@@ -37,6 +40,8 @@ pub(super) struct Watcher<'a> {
     vacancy: Vacancy,
     session: Option<Session>,
     ticket: Option<Ticket>,
+    /// Whether it ever was in the room.
+    was_watched: bool,
     /// Whether the log was told that nobody watches.
     unwatched: bool,
 }
@@ -59,6 +64,7 @@ impl<'a> Watcher<'a> {
             vacancy,
             session: None,
             ticket: None,
+            was_watched: false,
             unwatched: false,
         }
     }
@@ -89,6 +95,7 @@ impl<'a> Watcher<'a> {
         let session = Session::begin(self.client, &door, order.room.as_str(), &mut self.room).await?;
         self.vacancy.begin(Instant::now());
         self.session = Some(session);
+        self.was_watched = true;
         Ok(())
     }
 
@@ -109,6 +116,11 @@ impl<'a> Watcher<'a> {
             match self.contact().await {
                 Ok(()) => self.tell_watched(),
                 Err(NotWatched::RoomUnknown(_)) => return Some(EndReason::RoomDeleted),
+                Err(why @ NotWatched::ForGood(_)) if self.was_watched => {
+                    let pause = spread(PAUSE_AFTER_REFUSAL, fastrand::f64());
+                    self.tell_refused(&why, pause);
+                    sleep(pause).await;
+                }
                 Err(why @ NotWatched::ForGood(_)) => {
                     self.tell_never_watched(&why);
                     return None;
@@ -141,6 +153,14 @@ impl<'a> Watcher<'a> {
         let Job { id, backend, order, .. } = self.job;
         log::warn!(backend:%, room:% = order.room, recording:% = id, reason:% = why;
             "the room is not watched for now, the recording goes on");
+    }
+
+    /// Tells the log of each refusal: somebody must do something about it.
+    fn tell_refused(&mut self, why: &NotWatched, pause: Duration) {
+        self.unwatched = true;
+        let Job { id, backend, order, .. } = self.job;
+        log::error!(backend:%, room:% = order.room, recording:% = id, next_try_seconds = pause.as_secs(), reason:% = why;
+            "the room cannot be watched any more, the recording goes on and it is tried again");
     }
 
     fn tell_watched(&mut self) {
@@ -191,6 +211,11 @@ async fn reach(moment: Option<Instant>) {
 /// From half of a bound up to it, which doubles with every failure. `lot` is a number from 0 to 1.
 fn pause_after(failures: u32, lot: f64) -> Duration {
     let bound = SHORTEST_PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_PAUSE);
+    spread(bound, lot)
+}
+
+/// From half of a bound up to it.
+fn spread(bound: Duration, lot: f64) -> Duration {
     bound.mul_f64(0.5 + lot / 2.0)
 }
 

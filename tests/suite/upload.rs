@@ -1,7 +1,7 @@
 //! What goes wrong on the way to Nextcloud, and that nothing is lost by it: notices, and uploads in one piece. Those in
 //! chunks have tests of their own.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use talk_recorder::demo::{
     Kind,
@@ -27,6 +27,26 @@ async fn a_first_round_that_fails_counts_once_and_the_next_start_delivers() {
     scene.until_stored(1, 10).await;
     scene.until_nothing_is_spooled().await;
     scene.nothing_counts().await;
+}
+
+#[actix_rt::test]
+async fn a_start_without_the_section_of_a_backend_parks_nothing_and_the_next_one_with_it_delivers() {
+    let mut scene = Scene::with_old_talk(SERVER).await;
+    scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 3]);
+    record(&scene).await;
+    scene.server.wait_for_log(0, "upload failed, the file stays in the spool").await;
+    let config = scene.directory().join("config.toml");
+    let with_section = fs::read_to_string(&config).unwrap();
+    let without = with_section.replace("\"cloud\"", "\"other\"").replace("[cloud]", "[other]");
+    fs::write(&config, without.replace(scene.cloud.address(), "http://127.0.0.1:1")).unwrap();
+    scene.server.start_again().await;
+    scene.server.wait_for_log(0, "has no section in the configuration").await;
+    let journal = fs::read_to_string(scene.spooled()[0].join("recording.json")).unwrap();
+    assert!(!journal.contains("parked"), "{journal}");
+    fs::write(&config, with_section).unwrap();
+    scene.restart().await;
+    scene.until_stored(1, 10).await;
+    scene.until_nothing_is_spooled().await;
 }
 
 #[actix_rt::test]

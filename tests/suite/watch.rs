@@ -166,6 +166,21 @@ async fn a_signaling_server_that_is_away_ends_nothing() {
 }
 
 #[actix_rt::test]
+async fn a_refusal_in_the_middle_of_a_recording_is_told_with_the_time_of_the_next_try() {
+    let mut scene = impatient().await;
+    recorded_but_never_stopped(&scene).await;
+    scene.cloud.signal_as("");
+    scene.cloud.cut_signaling(Outage::Restart);
+    scene.cloud.mend_signaling();
+    let seconds = scene.server.wait_for_log(0, "next_try_seconds=").await;
+    assert!((1800..=3600).contains(&seconds.parse().unwrap()), "{seconds}");
+    let log = scene.server.log();
+    assert!(log.contains("the room cannot be watched any more, the recording goes on"), "{log}");
+    assert!(log.contains("has no signaling server"), "{log}");
+    goes_on(&scene).await;
+}
+
+#[actix_rt::test]
 async fn what_happened_while_the_signaling_server_was_away_is_not_missed() {
     for outage in [Outage::Network, Outage::Restart] {
         let mut scene = impatient().await;

@@ -53,7 +53,7 @@ pub(super) fn of_request(answer: &Answer) -> Result<Share, Trouble> {
         (404, Some(404)) => Err(refusal::room_gone().into()),
         (404 | 405, _) => Err(Trouble::Unfit("this Talk is too old for it".to_owned())),
         (400, _) => Err(of_request_word(word.unwrap_or("400"))),
-        (401 | 403, _) => Err(refusal::secret_refused().into()),
+        (401 | 403, Some(_)) => Err(refusal::secret_refused().into()),
         _ => Err(refusal::common(answer).into()),
     }
 }
@@ -154,6 +154,7 @@ fn other(answer: &Answer) -> Trouble {
             said(answer)
         ))
         .into(),
+        501 | 505 => Trouble::Unfit(format!("{}: something on the way knows no WebDAV", answer.status)),
         408 | 423 | 425 | 429 | 500.. => refusal::common(answer).into(),
         300..=399 => Trouble::Unfit(format!(
             "{}: public.php/dav is redirected, a proxy must let it through",
@@ -182,7 +183,9 @@ fn not_let_in(answer: &Answer) -> Trouble {
 fn said(answer: &Answer) -> String {
     let message = answer.body.split_once("<s:message>").and_then(|(_, rest)| rest.split_once("</s:message>"));
     match message {
-        Some((message, _)) if !message.is_empty() => format!("{}: {message}", answer.status),
+        Some((message, _)) if !message.is_empty() => {
+            format!("{}: {}", answer.status, refusal::quoted(message))
+        }
         _ => answer.status.to_string(),
     }
 }
@@ -248,10 +251,15 @@ mod tests {
         }
         let gone = of_request(&ocs(404, 404, "[]"));
         assert!(matches!(gone, Err(Trouble::Refused(Refusal::RoomUnknown(_)))), "{gone:?}");
-        let secret = of_request(&answer(401, ""));
+        let secret = of_request(&ocs(401, 401, "[]"));
         assert!(
             matches!(&secret, Err(Trouble::Refused(Refusal::Transient(said))) if said.contains("secret")),
             "{secret:?}"
+        );
+        let firewall = of_request(&answer(403, "<html>"));
+        assert!(
+            matches!(&firewall, Err(Trouble::Refused(Refusal::Transient(said))) if said.contains("firewall")),
+            "{firewall:?}"
         );
     }
 
@@ -293,6 +301,14 @@ mod tests {
     }
 
     #[test]
+    fn who_knows_no_webdav_never_will() {
+        for status in [501, 505] {
+            assert!(is_unfit(&of_directory(&answer(status, ""))), "{status}");
+            assert!(is_unfit(&of_joining(&answer(status, ""))), "{status}");
+        }
+    }
+
+    #[test]
     fn a_full_storage_is_a_limit_in_plain_words() {
         let body = "<d:error><s:message>Insufficient space in /, 2 required</s:message></d:error>";
         let Err(Trouble::Refused(Refusal::Limit(reason))) = of_chunk(&answer(507, body)) else { panic!() };
@@ -300,11 +316,17 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_cut_and_cannot_pass_for_lines_of_the_log() {
+        let said = said(&answer(418, &format!("<s:message>one\ntwo{}</s:message>", "x".repeat(4000))));
+        assert!(said.starts_with("418 I'm a teapot: onetwoxxx") && said.len() < 250, "{said}");
+    }
+
+    #[test]
     fn a_401_is_explained_by_its_challenge() {
         let reason = |answer: Answer| match other(&answer) {
             Trouble::Lost(reason) => ("lost", reason),
             Trouble::Unfit(reason) => ("unfit", reason),
-            Trouble::Refused(refusal) => panic!("{refusal:?}"),
+            other => panic!("{other:?}"),
         };
         let (kind, said) = reason(challenged("DummyBasic realm=\"Nextcloud\""));
         assert!(kind == "lost" && said.contains("password"), "{said}");

@@ -82,6 +82,7 @@ impl Upload<'_> {
     }
 
     async fn joined(&mut self, name: String, acknowledged: bool) -> Joint {
+        self.nextcloud.experience.folder_works();
         let joint = Joint { name, acknowledged };
         self.enter(Stage::Joined(joint.clone())).await;
         joint

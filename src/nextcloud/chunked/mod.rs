@@ -10,7 +10,7 @@
 //! - after each accepted chunk the [`memo`] is written, and a try goes on after the last one that it knows;
 //! - what may be there already is looked at before it is sent again: Nextcloud replaces no chunk;
 //! - a MOVE whose answer is not known is settled by looking, and by what Talk says when the file is handed in;
-//! - an upload directory that is given up is removed.
+//! - an upload directory that is given up is removed, as far as Nextcloud lets us.
 
 use std::time::Duration;
 
@@ -50,6 +50,9 @@ pub(super) enum Trouble {
     Lost(String),
     /// This Nextcloud does not take this file in chunks.
     Unfit(String),
+    /// The folder of the share has taken nothing for some time: in one piece the file may get through. What was
+    /// accepted stays for the next try.
+    Stuck(String),
 }
 
 impl From<Refusal> for Trouble {
@@ -95,6 +98,14 @@ pub(super) async fn store(nextcloud: &Nextcloud, delivery: &Delivery) -> Result<
     Err(Trouble::Unfit(lost))
 }
 
+/// Removes what an upload in chunks left, for the file came there in one piece.
+pub(super) async fn clean_up(nextcloud: &Nextcloud, delivery: &Delivery) {
+    let Ok(media_bytes) = media::length(delivery).await else { return };
+    if let Some(memo) = Memo::read(delivery, media_bytes).await {
+        Upload { nextcloud, delivery, memo, resumed: true }.give_up().await;
+    }
+}
+
 /// One upload directory and what is in it.
 struct Upload<'a> {
     nextcloud: &'a Nextcloud,
@@ -115,12 +126,13 @@ impl<'a> Upload<'a> {
         let (progress, stage) = (Progress::default(), Stage::Sending);
         let memo = Memo { media_bytes, requested_at, share, upload: String::new(), progress, stage };
         let mut upload = Self { nextcloud, delivery, memo, resumed: false };
-        upload.make_directory().await?;
+        let made = upload.make_directory().await;
+        upload.weigh(made)?;
         upload.memo.write(delivery).await;
         Ok(upload)
     }
 
-    /// Under a new name at each try: a directory whose answer was lost would be in the way.
+    /// Under a new name at each try: a directory whose answer was lost would be in the way, and is removed.
     async fn make_directory(&mut self) -> Result<(), Trouble> {
         let mut pauses = PAUSES.iter();
         loop {
@@ -130,6 +142,9 @@ impl<'a> Upload<'a> {
                 Ok(directory) => *directory == Directory::Taken,
                 Err(trouble) => trouble.may_pass(),
             };
+            if matches!(outcome, Err(Trouble::Refused(Refusal::Unanswered(_)))) {
+                self.remove_directory().await;
+            }
             match (pauses.next(), outcome) {
                 (Some(pause), _) if is_worth_a_try => sleep(*pause).await,
                 (_, Ok(Directory::Made)) => return Ok(()),
@@ -143,19 +158,39 @@ impl<'a> Upload<'a> {
 
     async fn run(&mut self) -> Result<(), Trouble> {
         if self.memo.stage == Stage::Sending {
-            self.send_chunks().await?;
+            let sent = self.send_chunks().await;
+            self.weigh(sent)?;
         }
-        let joint = self.join_chunks().await?;
+        let joined = self.join_chunks().await;
+        let joint = self.weigh(joined)?;
         let answer = share::hand_in(self.nextcloud, self.delivery, &joint.name).await?;
         answers::of_handing_in(&answer, joint.acknowledged)
     }
 
-    /// Removes the directory, as far as that is possible, and the memo of it.
+    /// Whether a trouble with the folder is of the kind that passes. A folder that has taken chunks of this upload is
+    /// known to be fit for them.
+    fn weigh<T>(&self, outcome: Result<T, Trouble>) -> Result<T, Trouble> {
+        let is_known_fit = self.memo.stage == Stage::Sending && self.memo.progress.bytes() > 0;
+        match outcome {
+            Err(Trouble::Refused(refusal @ (Refusal::Transient(_) | Refusal::Unanswered(_))))
+                if !is_known_fit && self.nextcloud.experience.folder_fails() =>
+            {
+                Err(Trouble::Stuck(format!("{refusal}, for some time")))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Removes the directory and the memo of it.
     async fn give_up(&self) {
+        self.remove_directory().await;
+        memo::forget(self.delivery).await;
+    }
+
+    async fn remove_directory(&self) {
         if let Err(trouble) = self.folder().remove().await {
             log::debug!(room:% = self.delivery.order.room, trouble:?; "an upload directory stays until its share ends");
         }
-        memo::forget(self.delivery).await;
     }
 
     fn folder(&self) -> Folder<'_> {
@@ -183,5 +218,13 @@ mod tests {
     fn upload_directories_have_names_that_nobody_guesses_or_repeats() {
         assert_eq!(new_name().len(), 43);
         assert_ne!(new_name(), new_name());
+    }
+
+    #[test]
+    fn who_wants_to_be_left_alone_is_not_asked_again_in_a_moment() {
+        let busy = Refusal::Busy { reason: "503".to_owned(), retry_after: Duration::from_mins(2) };
+        assert!(!Trouble::Refused(busy).may_pass());
+        assert!(Trouble::Refused(Refusal::Transient("503".to_owned())).may_pass());
+        assert!(PAUSES.iter().sum::<Duration>() < Duration::from_secs(5));
     }
 }

@@ -22,6 +22,7 @@ impl Upload<'_> {
             match self.deliver(chunk).await? {
                 Sent::Accepted => {
                     self.resumed = false;
+                    self.nextcloud.experience.folder_works();
                     self.memo.progress.accept(chunk);
                     self.memo.write(self.delivery).await;
                 }
