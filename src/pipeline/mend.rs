@@ -3,7 +3,8 @@
 //!
 //! What always holds:
 //! - the media stays as it is until the new file is complete, found to hold as much, and safe on the disk;
-//! - what a crash in the middle leaves is overwritten the next time, and no other file is ever touched;
+//! - what a crash in the middle leaves is removed the next time, and no other file is ever touched;
+//! - the second copy takes nothing of the disk's reserve, on which running recordings depend;
 //! - it ends: ffmpeg must come on at least once a minute.
 
 use std::{
@@ -41,19 +42,26 @@ const TOLERANCE: f64 = 0.5;
 const QUIETLY: [&str; 7] =
     ["-loglevel", "level+warning", "-nostdin", "-y", "-progress", "pipe:1", "-nostats"];
 
-/// Makes a media file whole; says how many seconds it has.
+/// Makes a media file whole, where `reserve` bytes stay free on the disk; says how many seconds it has.
 ///
 /// # Errors
 /// What kept it from that. The file is then as it was.
-pub(super) async fn mend(ffmpeg: &Ffmpeg, base: &Path, media: &Path) -> Result<f64, EngineError> {
+pub(super) async fn mend(
+    ffmpeg: &Ffmpeg,
+    base: &Path,
+    reserve: u64,
+    media: &Path,
+) -> Result<f64, EngineError> {
     let (directory, id) = entry_of(media)?;
-    let bytes = fs::metadata(media).map_err(|error| failed(media, &error))?.len();
-    let free = statvfs(directory).map_err(|error| failed(directory, &error.into()))?;
-    is_room(bytes, free.f_bavail.saturating_mul(free.f_frsize))?;
-    let program = ffmpeg.common.first().map_or("ffmpeg", String::as_str);
-    let mender = Mender { program, scratch: Scratch::create(base, id)? };
     let copy =
         Temporary(directory.join(TEMPORARY).with_added_extension(media.extension().unwrap_or_default()));
+    // What a crash left of it takes room; mostly there is none.
+    drop(fs::remove_file(&copy.0));
+    let bytes = fs::metadata(media).map_err(|error| failed(media, &error))?.len();
+    let free = statvfs(directory).map_err(|error| failed(directory, &error.into()))?;
+    is_room(bytes, reserve, free.f_bavail.saturating_mul(free.f_frsize))?;
+    let program = ffmpeg.common.first().map_or("ffmpeg", String::as_str);
+    let mender = Mender { program, scratch: Scratch::create(base, id)? };
     let written = mender.copy(media, &copy.0).await?;
     let found = mender.read(&copy.0).await?;
     let new_bytes = fs::metadata(&copy.0).map_err(|error| failed(&copy.0, &error))?.len();
@@ -74,13 +82,16 @@ fn entry_of(media: &Path) -> Result<(&Path, RecordingId), EngineError> {
     }
 }
 
-fn is_room(bytes: u64, free: u64) -> Result<(), EngineError> {
-    let needed = bytes.saturating_add(MARGIN);
-    if free >= needed {
+fn is_room(bytes: u64, reserve: u64, free: u64) -> Result<(), EngineError> {
+    let copy = bytes.saturating_add(MARGIN);
+    if free >= copy.saturating_add(reserve) {
         return Ok(());
     }
-    let (needed, free) = (ByteSize(needed), ByteSize(free));
-    let cause = format!("no room on the disk for a second copy: it takes {needed}, and {free} are free");
+    let (copy, reserve, free) = (ByteSize(copy), ByteSize(reserve), ByteSize(free));
+    let cause = format!(
+        "no room on the disk for a second copy: it takes {copy}, {reserve} must stay free ([spool] reserve), and \
+         {free} are free"
+    );
     Err(EngineError::new(STAGE, cause))
 }
 
