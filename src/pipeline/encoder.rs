@@ -15,7 +15,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitStatus,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use actors::{
@@ -156,8 +156,7 @@ impl Encoder {
     /// When the file may lack its end.
     pub(super) async fn stop(&mut self, cut_off: impl FnOnce()) -> Result<f64, EngineError> {
         let media = self.media.clone();
-        // Some containers are written anew from beginning to end when they are sealed.
-        let written = || fs::metadata(&media).ok().map(|found| (found.len(), found.modified().ok()));
+        let written = || written(&media);
         // Only once: a second signal would keep it from sealing.
         self.program.ask(Signal::INT);
         let mut status = self.program.wait_while_busy(GRACE_OF_INPUTS, written).await;
@@ -192,6 +191,13 @@ impl Encoder {
 /// The media file of a recording in this directory.
 pub(super) fn media(ffmpeg: &Ffmpeg, kind: Kind, directory: &Path) -> PathBuf {
     directory.join(format!("media{}", extension(ffmpeg, kind)))
+}
+
+/// How far a file is written. It changes with whatever is written into it, also without growing: some containers are
+/// written anew from beginning to end when they are sealed.
+pub(super) fn written(file: &Path) -> Option<(u64, SystemTime)> {
+    let found = fs::metadata(file).ok()?;
+    Some((found.len(), found.modified().ok()?))
 }
 
 /// Whether a file is in fragments even when it is sealed: an MP4 that a crash cannot spoil is.

@@ -5,7 +5,7 @@
 //! - the media stays as it is until the new file is complete, found to hold as much, and safe on the disk;
 //! - what a crash in the middle leaves is removed the next time, and no other file is ever touched;
 //! - the second copy takes nothing of the disk's reserve, on which running recordings depend;
-//! - it ends: ffmpeg must come on at least once a minute.
+//! - it ends: ffmpeg must come on, or the new file change, at least once a minute.
 
 use std::{
     ffi::OsString,
@@ -61,7 +61,7 @@ pub(super) async fn mend(
     let free = statvfs(directory).map_err(|error| failed(directory, &error.into()))?;
     is_room(bytes, reserve, free.f_bavail.saturating_mul(free.f_frsize))?;
     let program = ffmpeg.common.first().map_or("ffmpeg", String::as_str);
-    let mender = Mender { program, scratch: Scratch::create(base, id)? };
+    let mender = Mender { program, scratch: Scratch::create(base, id)?, patience: PATIENCE };
     let written = mender.copy(media, &copy.0).await?;
     let found = mender.read(&copy.0).await?;
     let new_bytes = fs::metadata(&copy.0).map_err(|error| failed(&copy.0, &error))?.len();
@@ -136,6 +136,8 @@ impl Drop for Temporary {
 struct Mender<'a> {
     program: &'a str,
     scratch: Scratch,
+    /// How long ffmpeg may do nothing.
+    patience: Duration,
 }
 
 impl Mender<'_> {
@@ -167,29 +169,35 @@ impl Mender<'_> {
             speaks: Stream::Output,
         })?;
         let mut progress = Progress::default();
+        let mut written = None;
         loop {
-            let before = progress;
-            // It may say that it does nothing.
-            let advance = async {
-                while progress == before {
-                    match program.next_line().await {
-                        Some(line) => progress.read(&line),
-                        None => return false,
-                    }
-                }
-                true
-            };
-            match timeout(PATIENCE, advance).await {
+            match timeout(self.patience, advance(&mut program, &mut progress)).await {
                 Ok(true) => {}
                 Ok(false) => break,
+                // It says nothing while it moves all of the file to make room for the index.
+                Err(_) if encoder::written(to) != written => written = encoder::written(to),
                 Err(_) => {
-                    return Err(program.error(format!("ffmpeg did nothing for {} s", PATIENCE.as_secs())));
+                    return Err(
+                        program.error(format!("ffmpeg did nothing for {} s", self.patience.as_secs()))
+                    );
                 }
             }
         }
-        program.done(PATIENCE).await?;
+        program.done(self.patience).await?;
         Ok(progress)
     }
+}
+
+/// Returns when ffmpeg has come on, or has nothing more to say. It may say that it does nothing.
+async fn advance(program: &mut Program, progress: &mut Progress) -> bool {
+    let before = *progress;
+    while *progress == before {
+        match program.next_line().await {
+            Some(line) => progress.read(&line),
+            None => return false,
+        }
+    }
+    true
 }
 
 #[cfg(test)]

@@ -135,6 +135,35 @@ async fn a_head_without_a_body_is_nothing_to_play() {
     assert_eq!(fs::read(&media).unwrap(), head);
 }
 
+/// Has a program copy a file that is this script, with the new file as its last argument. It may do nothing for half a
+/// second.
+async fn copied_by(script: &str) -> Result<Progress, EngineError> {
+    let place = Place::new();
+    let program = place.directory.path().join("ffmpeg");
+    let text = format!("#!/bin/sh\nfor copy; do :; done\n{script}\n");
+    // Written by a program of its own: one that another test starts would inherit the open file, which cannot be run then.
+    let mut writer = Command::new("sh");
+    writer.args(["-c", "printf %s \"$1\" > \"$0\"; chmod 700 \"$0\""]).arg(&program).arg(text);
+    assert!(writer.status().unwrap().success());
+    let mender = Mender {
+        program: program.to_str().unwrap(),
+        scratch: Scratch::create(place.directory.path(), RecordingId::random()).unwrap(),
+        patience: Duration::from_millis(500),
+    };
+    mender.copy(&place.entry.join("media.mp4"), &place.entry.join("copy.mp4")).await
+}
+
+#[tokio::test]
+async fn a_file_that_changes_without_a_word_is_progress_and_silence_is_not() {
+    let moves = "echo long > $copy; for turn in 1 2 3 4 5 6 7 8; do sleep 0.2; echo same | dd of=$copy conv=notrunc; done";
+    let copied = copied_by(&format!("{moves}; echo frame=7")).await.unwrap();
+    assert_eq!(copied.frames, 7);
+    let error = copied_by("echo frame=7; echo long > $copy; sleep 60").await.unwrap_err();
+    assert!(error.cause.contains("ffmpeg did nothing for 0 s"), "{error}");
+    let error = copied_by("while :; do echo frame=7; sleep 0.1; done").await.unwrap_err();
+    assert!(error.cause.contains("ffmpeg did nothing for 0 s"), "{error}");
+}
+
 #[tokio::test]
 async fn only_media_of_a_recording_is_mended() {
     let directory = tempfile::tempdir().unwrap();
