@@ -55,21 +55,33 @@ pub(super) async fn mend(
     let (directory, id) = entry_of(media)?;
     let copy =
         Temporary(directory.join(TEMPORARY).with_added_extension(media.extension().unwrap_or_default()));
-    // What a crash left of it takes room; mostly there is none.
-    drop(fs::remove_file(&copy.0));
-    let bytes = fs::metadata(media).map_err(|error| failed(media, &error))?.len();
-    let free = statvfs(directory).map_err(|error| failed(directory, &error.into()))?;
-    is_room(bytes, reserve, free.f_bavail.saturating_mul(free.f_frsize))?;
+    let (old, new) = (media.to_owned(), copy.0.clone());
+    let bytes = blocking(media, move || make_room(&old, &new, reserve)).await??;
     let program = ffmpeg.common.first().map_or("ffmpeg", String::as_str);
-    let mender = Mender { program, scratch: Scratch::create(base, id)?, patience: PATIENCE };
-    let written = mender.copy(media, &copy.0).await?;
-    let found = mender.read(&copy.0).await?;
-    let new_bytes = fs::metadata(&copy.0).map_err(|error| failed(&copy.0, &error))?.len();
-    is_plausible(&written, &found, bytes, new_bytes)?;
-    let (copied, target) = (copy.0.clone(), media.to_owned());
-    let replaced = spawn_blocking(move || replace(&copied, &target)).await.map_err(io::Error::other);
-    replaced.flatten().map_err(|error| failed(media, &error))?;
-    Ok(found.seconds)
+    let mender = Mender { program, scratch: Scratch::begin(base, id).await?, patience: PATIENCE };
+    let length = mender.mend(media, &copy.0, bytes).await;
+    mender.scratch.end().await;
+    // Renamed it is gone already, and where the pool is gone it is dropped right here.
+    drop(spawn_blocking(move || drop(copy)).await);
+    length
+}
+
+/// Removes what a crash left of the copy, and makes sure that there is room for it. Says how long the media is, in bytes.
+fn make_room(media: &Path, copy: &Path, reserve: u64) -> Result<u64, EngineError> {
+    // Mostly there is nothing left.
+    drop(fs::remove_file(copy));
+    let bytes = fs::metadata(media).map_err(|error| failed(media, &error))?.len();
+    let disk = statvfs(media).map_err(|error| failed(media, &error.into()))?;
+    is_room(bytes, reserve, disk.f_bavail.saturating_mul(disk.f_frsize))?;
+    Ok(bytes)
+}
+
+/// Does on the blocking pool what a large file makes slow.
+async fn blocking<T: Send + 'static>(
+    media: &Path,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
+    spawn_blocking(work).await.map_err(|error| failed(media, &io::Error::other(error)))
 }
 
 /// The directory of a media file, and the recording that it is named after.
@@ -141,6 +153,18 @@ struct Mender<'a> {
 }
 
 impl Mender<'_> {
+    /// Puts a whole copy in the place of the media, which has so many bytes. Says how many seconds it has.
+    async fn mend(&self, media: &Path, copy: &Path, bytes: u64) -> Result<f64, EngineError> {
+        let written = self.copy(media, copy).await?;
+        let found = self.read(copy).await?;
+        let new_bytes = fs::metadata(copy).map_err(|error| failed(copy, &error))?.len();
+        is_plausible(&written, &found, bytes, new_bytes)?;
+        let (copied, target) = (copy.to_owned(), media.to_owned());
+        let replaced = blocking(media, move || replace(&copied, &target)).await?;
+        replaced.map_err(|error| failed(media, &error))?;
+        Ok(found.seconds)
+    }
+
     /// Copies every packet; says what was copied.
     async fn copy(&self, from: &Path, to: &Path) -> Result<Progress, EngineError> {
         // The index goes to the front, so that a browser can seek before it has all of the file.

@@ -112,7 +112,7 @@ impl Engine for Pipeline {
         let browser = programs::choose(&self.config.recording)
             .map_err(|missing| EngineError::new(browser::STAGE, missing))?;
         let plan = Plan { job, config: &self.config, backend, browser: &browser };
-        let mut studio = Studio::new(plan, Scratch::create(&self.base, job.id)?);
+        let mut studio = Studio::new(plan, Scratch::begin(&self.base, job.id).await?);
         let ending = tokio::select! {
             () = cues.stop_asked() => Ok(()),
             broken = make(&mut studio, &cues) => Err(broken),
