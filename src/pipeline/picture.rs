@@ -161,6 +161,19 @@ mod tests {
         assert_ne!(picture(&[dark, light]).fingerprint, picture(&[light, dark]).fingerprint);
     }
 
+    #[test]
+    fn a_look_asks_for_every_eighth_row_in_few_bytes() {
+        let asked: Vec<Vec<u8>> = requests(7, Size { width: 1920, height: 1080 }).collect();
+        assert_eq!((asked.len(), asked.concat().len()), (135, 2700));
+        let last = asked.last().unwrap();
+        let number = |at: usize| i16::from_ne_bytes([last[at], last[at + 1]]);
+        assert_eq!(
+            [number(8), number(10), number(12), number(14)],
+            [0, 1072, 1920, 1],
+            "x, y, width, height"
+        );
+    }
+
     #[tokio::test]
     async fn a_display_that_is_not_there_or_says_nothing_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
