@@ -1,7 +1,8 @@
 //! How much may be recorded at a time, and what each backend's recordings may take.
 
+mod memory;
+
 use actors::{ids::BackendId, recorder::Limits};
-use procfs::{Current, Meminfo};
 
 use crate::config::{Config, EngineChoice};
 
@@ -13,7 +14,7 @@ const BYTES_A_RECORDING: u64 = 1 << 30;
 /// The synthetic engine takes next to nothing.
 const SYNTHETIC: usize = 100_000;
 
-/// How many calls may be recorded at a time: as configured, or as many as this machine is enough for.
+/// How many calls may be recorded at a time: as configured, or as many as the cores and the memory are enough for.
 pub(crate) fn slots(config: &Config) -> usize {
     if let Some(configured) = config.recording.max_concurrent {
         return configured;
@@ -22,7 +23,7 @@ pub(crate) fn slots(config: &Config) -> usize {
         return SYNTHETIC;
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let memory = Meminfo::current().map_or(u64::MAX, |memory| memory.mem_total);
+    let memory = memory::available();
     let slots = enough_for(cores, memory);
     log::info!(max_concurrent = slots, cores, memory_mib = memory >> 20;
         "[recording] max_concurrent is not set, taken from the machine");

@@ -17,6 +17,11 @@ pub(super) fn limits(section: &Section<'_>, report: &mut Report) -> Limits {
     let empty_call = time("empty_call", default.empty_call);
     let unresponsive_page = time("unresponsive_page", default.unresponsive_page);
     let warn_after = time("warn_after", default.warn_after);
+    let end_when = section.read("end_when", report, signs).unwrap_or(default.end_when);
+    if warn_after.is_none() && !end_when.is_empty() {
+        let fault = "ends nothing while warn_after is off: give warn_after a time, or leave this list empty";
+        report.mistake(section.about("end_when", fault));
+    }
     Limits {
         max_length,
         max_size: section.read("max_size", report, values::bytes_or_off).unwrap_or(default.max_size),
@@ -24,7 +29,7 @@ pub(super) fn limits(section: &Section<'_>, report: &mut Report) -> Limits {
         empty_call,
         unresponsive_page,
         warn_after,
-        end_when: section.read("end_when", report, signs).unwrap_or(default.end_when),
+        end_when,
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) struct Ear {
     buffer: Vec<u8>,
 }
 
-/// What was heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What was heard; the louder, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Heard {
     /// The sound server sent nothing.
     Nothing,

@@ -1,21 +1,20 @@
 //! ffmpeg: takes the picture from the display and the sound from the sound server and writes the media file.
+//! `arguments` is its command line.
 //!
-//! - Options of the configuration come after ours, so that they win, and keep the places that the reference gives them.
-//! - Both inputs are stamped by the same clock, and `-isync` keeps the distance between their beginnings: ffmpeg opens
-//!   the sound first and would otherwise start the picture that much too early.
-//! - `-enc_time_base` keeps the times of frames as they are; ffmpeg would move them by up to 20 ms.
 //! - Media is written in pieces of a second at most, each flushed, so that a crash loses little more. An MP4 becomes one
 //!   piece again when it is [mended](super::mend).
 //! - It is asked to end by SIGINT: it then seals the file, and exits with 255 or 0. SIGTERM does the same, and that is
 //!   what it gets from the kernel when this server dies.
 //! - A display or a sound server that hangs holds it up: it then neither writes nor ends until that one is killed.
 
+mod arguments;
+
 use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::ExitStatus,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use actors::{
@@ -39,9 +38,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(20);
 /// The same for what it takes picture and sound from.
 const GRACE_OF_INPUTS: Duration = Duration::from_secs(5);
-/// What a page draws is on the screen, and in the next frame that is taken of it, about so many seconds later. Sound
-/// needs no such time.
-const SCREEN_LAG: &str = "-itsoffset -0.020";
 /// How ffmpeg exits when it was asked to.
 const ASKED_TO_END: [i32; 2] = [0, 255];
 
@@ -84,7 +80,7 @@ impl Encoder {
         };
         let media = media(ffmpeg, take.kind, take.directory);
         let mut arguments: Vec<OsString> =
-            arguments(ffmpeg, global, take).into_iter().map(Into::into).collect();
+            arguments::arguments(ffmpeg, global, take).into_iter().map(Into::into).collect();
         arguments.push(media.clone().into_os_string());
         let program = Program::launch(Launch {
             stage: STAGE,
@@ -156,8 +152,7 @@ impl Encoder {
     /// When the file may lack its end.
     pub(super) async fn stop(&mut self, cut_off: impl FnOnce()) -> Result<f64, EngineError> {
         let media = self.media.clone();
-        // Some containers are written anew from beginning to end when they are sealed.
-        let written = || fs::metadata(&media).ok().map(|found| (found.len(), found.modified().ok()));
+        let written = || written(&media);
         // Only once: a second signal would keep it from sealing.
         self.program.ask(Signal::INT);
         let mut status = self.program.wait_while_busy(GRACE_OF_INPUTS, written).await;
@@ -194,6 +189,13 @@ pub(super) fn media(ffmpeg: &Ffmpeg, kind: Kind, directory: &Path) -> PathBuf {
     directory.join(format!("media{}", extension(ffmpeg, kind)))
 }
 
+/// How far a file is written. It changes with whatever is written into it, also without growing: some containers are
+/// written anew from beginning to end when they are sealed.
+pub(super) fn written(file: &Path) -> Option<(u64, SystemTime)> {
+    let found = fs::metadata(file).ok()?;
+    Some((found.len(), found.modified().ok()?))
+}
+
 /// Whether a file is in fragments even when it is sealed: an MP4 that a crash cannot spoil is.
 pub(super) fn writes_fragments(media: &Path) -> bool {
     media.extension().is_some_and(|extension| extension == "mp4")
@@ -203,124 +205,5 @@ fn extension(ffmpeg: &Ffmpeg, kind: Kind) -> &str {
     match kind {
         Kind::Video => &ffmpeg.extension_video,
         Kind::Audio => &ffmpeg.extension_audio,
-    }
-}
-
-/// Everything behind the name of the program but the file.
-fn arguments(ffmpeg: &Ffmpeg, global: &[String], take: &Take<'_>) -> Vec<String> {
-    let size = format!("{}x{}", take.size.width, take.size.height);
-    let mut line = Line(global.to_vec());
-    line.ours("-progress pipe:1 -nostats -stats_period 0.25");
-    // Fragments of 20 ms: the time stamp of sound is right from the first one on.
-    line.ours("-thread_queue_size 1024 -fragment_size 3840");
-    line.theirs(&ffmpeg.input_audio);
-    line.ours("-f pulse -i");
-    line.theirs(&[take.source.to_owned()]);
-    if take.kind == Kind::Video {
-        line.ours("-thread_queue_size 32 -framerate 30 -isync 0");
-        line.ours(SCREEN_LAG);
-        line.theirs(&ffmpeg.input_video);
-        line.ours("-f x11grab -draw_mouse 0 -video_size");
-        line.theirs(&[size, "-i".to_owned(), take.display.to_owned()]);
-    }
-    if take.kind == Kind::Video {
-        // Frames keep their own time instead of the nearest thirtieth of a second.
-        line.ours("-enc_time_base:v 1:1000");
-    }
-    line.ours(container_options(extension(ffmpeg, take.kind)));
-    line.theirs(&ffmpeg.output_audio);
-    if take.kind == Kind::Video {
-        line.theirs(&ffmpeg.output_video);
-    }
-    line.0
-}
-
-/// What keeps the loss at a crash to a second or so: media is written in pieces that stand for themselves.
-fn container_options(extension: &str) -> &'static str {
-    match extension {
-        ".webm" | ".mkv" | ".mka" => "-flush_packets 1 -cluster_time_limit 1000",
-        ".ogg" => "-flush_packets 1 -page_duration 500000",
-        // ffmpeg 5.1 would repeat frames until there are a thousand a second.
-        ".mp4" => "-flush_packets 1 -fps_mode vfr -movflags +frag_keyframe+empty_moov -frag_duration 1000000",
-        _ => "-flush_packets 1",
-    }
-}
-
-/// A command line in the making.
-struct Line(Vec<String>);
-
-impl Line {
-    fn ours(&mut self, options: &str) {
-        self.0.extend(options.split(' ').map(str::to_owned));
-    }
-
-    fn theirs(&mut self, options: &[String]) {
-        self.0.extend_from_slice(options);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(text: &str) -> Vec<String> {
-        text.split_whitespace().map(str::to_owned).collect()
-    }
-
-    fn ffmpeg() -> Ffmpeg {
-        Ffmpeg {
-            common: words("ffmpeg -loglevel level+warning -n"),
-            input_audio: Vec::new(),
-            input_video: Vec::new(),
-            output_audio: words("-c:a libopus"),
-            output_video: words("-c:v libvpx -b:v 1M"),
-            extension_audio: ".ogg".to_owned(),
-            extension_video: ".webm".to_owned(),
-        }
-    }
-
-    fn line(ffmpeg: &Ffmpeg, kind: Kind) -> String {
-        let take = Take {
-            kind,
-            display: ":7",
-            size: Size { width: 1920, height: 1080 },
-            source: "rec.monitor",
-            directory: Path::new("/spool"),
-        };
-        arguments(ffmpeg, &ffmpeg.common[1..], &take).join(" ")
-    }
-
-    #[test]
-    fn picture_and_sound_have_their_options_in_their_places() {
-        assert_eq!(
-            line(&ffmpeg(), Kind::Video),
-            "-loglevel level+warning -n -progress pipe:1 -nostats -stats_period 0.25 \
-             -thread_queue_size 1024 -fragment_size 3840 -f pulse -i rec.monitor \
-             -thread_queue_size 32 -framerate 30 -isync 0 -itsoffset -0.020 -f x11grab -draw_mouse 0 -video_size 1920x1080 -i :7 \
-             -enc_time_base:v 1:1000 -flush_packets 1 -cluster_time_limit 1000 -c:a libopus -c:v libvpx -b:v 1M"
-        );
-    }
-
-    #[test]
-    fn sound_alone_has_no_picture() {
-        assert_eq!(
-            line(&ffmpeg(), Kind::Audio),
-            "-loglevel level+warning -n -progress pipe:1 -nostats -stats_period 0.25 \
-             -thread_queue_size 1024 -fragment_size 3840 -f pulse -i rec.monitor -flush_packets 1 -page_duration 500000 -c:a libopus"
-        );
-    }
-
-    #[test]
-    fn options_of_the_configuration_come_after_ours() {
-        let ffmpeg = Ffmpeg {
-            input_audio: words("-thread_queue_size 99"),
-            input_video: words("-framerate 15"),
-            extension_video: ".mp4".to_owned(),
-            ..ffmpeg()
-        };
-        let line = line(&ffmpeg, Kind::Video);
-        assert!(line.contains("-fragment_size 3840 -thread_queue_size 99 -f pulse"), "{line}");
-        assert!(line.contains("-framerate 30 -isync 0 -itsoffset -0.020 -framerate 15 -f x11grab"), "{line}");
-        assert!(line.contains("-movflags +frag_keyframe+empty_moov -frag_duration 1000000 -c:a"), "{line}");
     }
 }

@@ -3,8 +3,9 @@
 //!
 //! What always holds:
 //! - the media stays as it is until the new file is complete, found to hold as much, and safe on the disk;
-//! - what a crash in the middle leaves is overwritten the next time, and no other file is ever touched;
-//! - it ends: ffmpeg must come on at least once a minute.
+//! - what a crash in the middle leaves is removed the next time, and no other file is ever touched;
+//! - the second copy takes nothing of the disk's reserve, on which running recordings depend;
+//! - it ends: ffmpeg must come on, or the new file change, at least once a minute.
 
 use std::{
     ffi::OsString,
@@ -41,27 +42,46 @@ const TOLERANCE: f64 = 0.5;
 const QUIETLY: [&str; 7] =
     ["-loglevel", "level+warning", "-nostdin", "-y", "-progress", "pipe:1", "-nostats"];
 
-/// Makes a media file whole; says how many seconds it has.
+/// Makes a media file whole, where `reserve` bytes stay free on the disk; says how many seconds it has.
 ///
 /// # Errors
 /// What kept it from that. The file is then as it was.
-pub(super) async fn mend(ffmpeg: &Ffmpeg, base: &Path, media: &Path) -> Result<f64, EngineError> {
+pub(super) async fn mend(
+    ffmpeg: &Ffmpeg,
+    base: &Path,
+    reserve: u64,
+    media: &Path,
+) -> Result<f64, EngineError> {
     let (directory, id) = entry_of(media)?;
-    let bytes = fs::metadata(media).map_err(|error| failed(media, &error))?.len();
-    let free = statvfs(directory).map_err(|error| failed(directory, &error.into()))?;
-    is_room(bytes, free.f_bavail.saturating_mul(free.f_frsize))?;
-    let program = ffmpeg.common.first().map_or("ffmpeg", String::as_str);
-    let mender = Mender { program, scratch: Scratch::create(base, id)? };
     let copy =
         Temporary(directory.join(TEMPORARY).with_added_extension(media.extension().unwrap_or_default()));
-    let written = mender.copy(media, &copy.0).await?;
-    let found = mender.read(&copy.0).await?;
-    let new_bytes = fs::metadata(&copy.0).map_err(|error| failed(&copy.0, &error))?.len();
-    is_plausible(&written, &found, bytes, new_bytes)?;
-    let (copied, target) = (copy.0.clone(), media.to_owned());
-    let replaced = spawn_blocking(move || replace(&copied, &target)).await.map_err(io::Error::other);
-    replaced.flatten().map_err(|error| failed(media, &error))?;
-    Ok(found.seconds)
+    let (old, new) = (media.to_owned(), copy.0.clone());
+    let bytes = blocking(media, move || make_room(&old, &new, reserve)).await??;
+    let program = ffmpeg.common.first().map_or("ffmpeg", String::as_str);
+    let mender = Mender { program, scratch: Scratch::begin(base, id).await?, patience: PATIENCE };
+    let length = mender.mend(media, &copy.0, bytes).await;
+    mender.scratch.end().await;
+    // Renamed it is gone already, and where the pool is gone it is dropped right here.
+    drop(spawn_blocking(move || drop(copy)).await);
+    length
+}
+
+/// Removes what a crash left of the copy, and makes sure that there is room for it. Says how long the media is, in bytes.
+fn make_room(media: &Path, copy: &Path, reserve: u64) -> Result<u64, EngineError> {
+    // Mostly there is nothing left.
+    drop(fs::remove_file(copy));
+    let bytes = fs::metadata(media).map_err(|error| failed(media, &error))?.len();
+    let disk = statvfs(media).map_err(|error| failed(media, &error.into()))?;
+    is_room(bytes, reserve, disk.f_bavail.saturating_mul(disk.f_frsize))?;
+    Ok(bytes)
+}
+
+/// Does on the blocking pool what a large file makes slow.
+async fn blocking<T: Send + 'static>(
+    media: &Path,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
+    spawn_blocking(work).await.map_err(|error| failed(media, &io::Error::other(error)))
 }
 
 /// The directory of a media file, and the recording that it is named after.
@@ -74,13 +94,16 @@ fn entry_of(media: &Path) -> Result<(&Path, RecordingId), EngineError> {
     }
 }
 
-fn is_room(bytes: u64, free: u64) -> Result<(), EngineError> {
-    let needed = bytes.saturating_add(MARGIN);
-    if free >= needed {
+fn is_room(bytes: u64, reserve: u64, free: u64) -> Result<(), EngineError> {
+    let copy = bytes.saturating_add(MARGIN);
+    if free >= copy.saturating_add(reserve) {
         return Ok(());
     }
-    let (needed, free) = (ByteSize(needed), ByteSize(free));
-    let cause = format!("no room on the disk for a second copy: it takes {needed}, and {free} are free");
+    let (copy, reserve, free) = (ByteSize(copy), ByteSize(reserve), ByteSize(free));
+    let cause = format!(
+        "no room on the disk for a second copy: it takes {copy}, {reserve} must stay free ([spool] reserve), and \
+         {free} are free"
+    );
     Err(EngineError::new(STAGE, cause))
 }
 
@@ -125,9 +148,23 @@ impl Drop for Temporary {
 struct Mender<'a> {
     program: &'a str,
     scratch: Scratch,
+    /// How long ffmpeg may do nothing.
+    patience: Duration,
 }
 
 impl Mender<'_> {
+    /// Puts a whole copy in the place of the media, which has so many bytes. Says how many seconds it has.
+    async fn mend(&self, media: &Path, copy: &Path, bytes: u64) -> Result<f64, EngineError> {
+        let written = self.copy(media, copy).await?;
+        let found = self.read(copy).await?;
+        let new_bytes = fs::metadata(copy).map_err(|error| failed(copy, &error))?.len();
+        is_plausible(&written, &found, bytes, new_bytes)?;
+        let (copied, target) = (copy.to_owned(), media.to_owned());
+        let replaced = blocking(media, move || replace(&copied, &target)).await?;
+        replaced.map_err(|error| failed(media, &error))?;
+        Ok(found.seconds)
+    }
+
     /// Copies every packet; says what was copied.
     async fn copy(&self, from: &Path, to: &Path) -> Result<Progress, EngineError> {
         // The index goes to the front, so that a browser can seek before it has all of the file.
@@ -156,29 +193,35 @@ impl Mender<'_> {
             speaks: Stream::Output,
         })?;
         let mut progress = Progress::default();
+        let mut written = None;
         loop {
-            let before = progress;
-            // It may say that it does nothing.
-            let advance = async {
-                while progress == before {
-                    match program.next_line().await {
-                        Some(line) => progress.read(&line),
-                        None => return false,
-                    }
-                }
-                true
-            };
-            match timeout(PATIENCE, advance).await {
+            match timeout(self.patience, advance(&mut program, &mut progress)).await {
                 Ok(true) => {}
                 Ok(false) => break,
+                // It says nothing while it moves all of the file to make room for the index.
+                Err(_) if encoder::written(to) != written => written = encoder::written(to),
                 Err(_) => {
-                    return Err(program.error(format!("ffmpeg did nothing for {} s", PATIENCE.as_secs())));
+                    return Err(
+                        program.error(format!("ffmpeg did nothing for {} s", self.patience.as_secs()))
+                    );
                 }
             }
         }
-        program.done(PATIENCE).await?;
+        program.done(self.patience).await?;
         Ok(progress)
     }
+}
+
+/// Returns when ffmpeg has come on, or has nothing more to say. It may say that it does nothing.
+async fn advance(program: &mut Program, progress: &mut Progress) -> bool {
+    let before = *progress;
+    while *progress == before {
+        match program.next_line().await {
+            Some(line) => progress.read(&line),
+            None => return false,
+        }
+    }
+    true
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ use std::{
 
 use actors::ports::{Cue, Cues, Engine, EngineError, Job, Take};
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use self::{
     scratch::Scratch,
@@ -62,6 +63,8 @@ pub struct Pipeline {
     config: Arc<Config>,
     /// Where the runtime directories of recordings lie.
     base: PathBuf,
+    /// Files are made whole one at a time: each takes room on a disk that another one may have counted on.
+    mending: Semaphore,
 }
 
 impl Pipeline {
@@ -80,7 +83,7 @@ impl Pipeline {
     /// When they cannot be made there.
     pub fn in_directory(config: Arc<Config>, base: PathBuf) -> Result<Self, EngineError> {
         scratch::prepare_base(&base)?;
-        let pipeline = Self { config, base };
+        let pipeline = Self { config, base, mending: Semaphore::new(1) };
         if let Err(error) = sweep::sweep(&pipeline.base) {
             log::warn!(directory:% = pipeline.base.display(), error:% = error; "could not look for remains of earlier recordings");
         }
@@ -109,7 +112,7 @@ impl Engine for Pipeline {
         let browser = programs::choose(&self.config.recording)
             .map_err(|missing| EngineError::new(browser::STAGE, missing))?;
         let plan = Plan { job, config: &self.config, backend, browser: &browser };
-        let mut studio = Studio::new(plan, Scratch::create(&self.base, job.id)?);
+        let mut studio = Studio::new(plan, Scratch::begin(&self.base, job.id).await?);
         let ending = tokio::select! {
             () = cues.stop_asked() => Ok(()),
             broken = make(&mut studio, &cues) => Err(broken),
@@ -128,7 +131,8 @@ impl Engine for Pipeline {
     }
 
     async fn mend(&self, media: &Path) -> Result<Option<Take>, EngineError> {
-        let seconds = mend::mend(&self.config.ffmpeg, &self.base, media).await?;
+        let _turn = self.mending.acquire().await;
+        let seconds = mend::mend(&self.config.ffmpeg, &self.base, self.config.reserve, media).await?;
         Ok(Some(Take { seconds }))
     }
 }

@@ -24,8 +24,8 @@ use super::{
     signs::Picture,
 };
 
-/// A display that takes longer for a look hangs.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// A look that takes longer has failed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// Letters are higher than the pixels between two rows that are read.
 const ROW_STEP: u16 = 8;
 /// Length of what comes before the pixels, and of an error.
@@ -58,22 +58,11 @@ impl Eye {
     async fn read(&self, size: Size) -> io::Result<Picture> {
         let mut display = UnixStream::connect(&self.socket).await?;
         let root = self.introduce(&mut display).await?;
-        let width = u16::try_from(size.width).unwrap_or(u16::MAX);
-        let height = u16::try_from(size.height).unwrap_or(u16::MAX);
-        let rows = (0..height).step_by(usize::from(ROW_STEP));
+        let rows: Vec<Vec<u8>> = requests(root, size).collect();
+        // All of them at once: each answer that is waited for is a chance to be held up.
+        display.write_all(&rows.concat()).await?;
         let mut seen = Fingerprint::default();
-        for row in rows {
-            let request = GetImageRequest {
-                format: ImageFormat::Z_PIXMAP,
-                drawable: root,
-                x: 0,
-                y: i16::try_from(row).map_err(io::Error::other)?,
-                width,
-                height: 1,
-                plane_mask: u32::MAX,
-            };
-            let (bytes, _) = request.serialize();
-            display.write_all(&bytes.concat()).await?;
+        for _ in rows {
             seen.add(&row_of_pixels(&mut display).await?);
         }
         Ok(seen.picture())
@@ -96,6 +85,24 @@ impl Eye {
         let screen = setup.roots.first().ok_or_else(|| io::Error::other("the display has no screen"))?;
         Ok(screen.root)
     }
+}
+
+/// One request a row.
+fn requests(root: u32, size: Size) -> impl Iterator<Item = Vec<u8>> {
+    let coordinate = |pixels| u16::try_from(pixels).unwrap_or(i16::MAX.unsigned_abs());
+    let (width, height) = (coordinate(size.width), coordinate(size.height));
+    (0..height).step_by(usize::from(ROW_STEP)).map(move |row| {
+        let request = GetImageRequest {
+            format: ImageFormat::Z_PIXMAP,
+            drawable: root,
+            x: 0,
+            y: row.cast_signed(),
+            width,
+            height: 1,
+            plane_mask: u32::MAX,
+        };
+        request.serialize().0.concat()
+    })
 }
 
 async fn row_of_pixels(display: &mut UnixStream) -> io::Result<Vec<u8>> {
@@ -152,6 +159,19 @@ mod tests {
         let (dark, light) = ([0; 8], [9, 9, 9, 0, 9, 9, 9, 0]);
         assert_eq!(picture(&[dark, light]), picture(&[dark, light]));
         assert_ne!(picture(&[dark, light]).fingerprint, picture(&[light, dark]).fingerprint);
+    }
+
+    #[test]
+    fn a_look_asks_for_every_eighth_row_in_few_bytes() {
+        let asked: Vec<Vec<u8>> = requests(7, Size { width: 1920, height: 1080 }).collect();
+        assert_eq!((asked.len(), asked.concat().len()), (135, 2700));
+        let last = asked.last().unwrap();
+        let number = |at: usize| i16::from_ne_bytes([last[at], last[at + 1]]);
+        assert_eq!(
+            [number(8), number(10), number(12), number(14)],
+            [0, 1072, 1920, 1],
+            "x, y, width, height"
+        );
     }
 
     #[tokio::test]

@@ -4,7 +4,8 @@
 //!   as the recording lives: a directory without a locked file belongs to nobody any more ([`sweep`]).
 //! - The programs see nothing of the server's own environment but what they need to run; the server's may hold secrets.
 //! - Each program carries the mark [`MARK`], by which what it leaves behind can be told from other people's programs.
-//! - Dropping it ends everything that still carries the mark and removes the directory.
+//! - Dropping it ends everything that still carries the mark and removes the directory. That takes a while: the actors'
+//!   thread has the blocking pool do it, unless a future was dropped that could not wait.
 
 use std::{
     ffi::OsString,
@@ -16,6 +17,7 @@ use std::{
 
 use actors::{ids::RecordingId, ports::EngineError};
 use rustix::fs::{FlockOperation, flock};
+use tokio::task::spawn_blocking;
 
 use super::sweep;
 
@@ -109,7 +111,23 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes it. Nobody else sees it before it is locked.
+    /// Makes it on the blocking pool.
+    ///
+    /// # Errors
+    /// What the file system said.
+    pub(super) async fn begin(base: &Path, id: RecordingId) -> Result<Self, EngineError> {
+        let base = base.to_owned();
+        let made = spawn_blocking(move || Self::create(&base, id)).await;
+        made.map_err(|error| EngineError::new(STAGE, error)).flatten()
+    }
+
+    /// Ends it on the blocking pool, and waits for that.
+    pub(super) async fn end(self) {
+        // Where the pool is gone it is dropped right here.
+        drop(spawn_blocking(move || drop(self)).await);
+    }
+
+    /// Makes it. Nobody else sees it before it is locked. Another server that shares the base may hold this up.
     ///
     /// # Errors
     /// What the file system said.
@@ -232,6 +250,21 @@ mod tests {
         let directory = file.parent().unwrap().to_owned();
         assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
         drop(scratch);
+        assert!(!directory.exists());
+    }
+
+    #[tokio::test]
+    async fn a_directory_comes_and_goes_on_the_blocking_pool() {
+        let base = tempfile::tempdir().unwrap();
+        // Whoever sweeps holds the base.
+        let held = lock_base(base.path()).unwrap();
+        let begun = Scratch::begin(base.path(), RecordingId::random());
+        let release = async { drop(held) };
+        let (begun, ()) = tokio::join!(begun, release);
+        let scratch = begun.unwrap();
+        let directory = scratch.path("lock").parent().unwrap().to_owned();
+        assert!(directory.exists());
+        scratch.end().await;
         assert!(!directory.exists());
     }
 

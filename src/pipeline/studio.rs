@@ -147,6 +147,7 @@ impl<'a> Studio<'a> {
         if let Some(display) = &mut self.display {
             display.stop().await;
         }
+        self.scratch.end().await;
         seconds
     }
 

@@ -1,5 +1,5 @@
 //! A program hangs in the middle of a recording: that is noticed, the program is named, what was recorded is delivered
-//! and can be sought in, and nothing is left.
+//! and can be sought in, and nothing is left. One that stalls for a moment costs nothing but that moment.
 //!
 //! Recordings of one test run side by side, since most of their time is waiting.
 
@@ -18,6 +18,9 @@ const LIMITS: &str = "[limits]\nunresponsive_page = \"5s\"";
 const RECORDED: Duration = Duration::from_secs(5);
 /// After its limit everything ends within this time.
 const WOUND_UP: Duration = Duration::from_secs(15);
+/// A look is due 20 s after the beginning, and may take 3 s: a program stalls from before it until after it.
+const BEFORE_A_LOOK: Duration = Duration::from_secs(17);
+const STALL: Duration = Duration::from_secs(8);
 
 /// A program, and what is to be said when it hangs.
 #[derive(Clone, Copy)]
@@ -111,4 +114,35 @@ async fn a_display_a_sound_server_or_an_encoder_that_hangs_is_noticed() {
         Case::other(CHROMIUM, &["ffmpeg"], "encoder: ffmpeg has not written anything for 20 s"),
     ])
     .await;
+}
+
+/// Stops a program while it is asked whether it answers, wakes it again, and goes on recording.
+async fn stall(browser: Browser, victim: &str) -> Scene {
+    let scene = with(browser, "").await;
+    scene.press_record(Kind::Video).await;
+    scene.until_started(START).await;
+    let started = Instant::now();
+    sleep(BEFORE_A_LOOK).await;
+    let process = Pid::from_raw(find(&scene, &[victim]).pid).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    sleep(STALL).await;
+    kill_process(process, Signal::CONT).unwrap();
+    sleep(RECORDED).await;
+    assert_eq!(scene.told(), [NoticeKind::Started(1)], "{victim}\n{}", scene.server.log());
+    let recorded = started.elapsed().as_secs_f64();
+    scene.press_stop().await;
+    let seconds = seekable(&scene.until_stored(1, 30).await).await;
+    println!("{victim}: {seconds} s delivered of {recorded} s");
+    assert!(seconds > recorded - 1.0, "{victim}: {seconds} s of {recorded} s");
+    assert_eq!(scene.server.count("failed_total").await, 0.0);
+    scene
+}
+
+#[actix_rt::test]
+async fn a_display_or_a_sound_server_that_stalls_for_a_moment_ends_no_recording() {
+    let displays_before = displays();
+    let scenes = join_all([stall(FIREFOX, "Xvfb"), stall(CHROMIUM, "pulseaudio")]).await;
+    for scene in scenes {
+        nothing_is_left(&scene, &displays_before).await;
+    }
 }

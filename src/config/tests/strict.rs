@@ -89,6 +89,20 @@ engine = 1.5
 }
 
 #[test]
+fn a_sign_that_nobody_looks_for_cannot_end_a_recording() {
+    let text = "[limits]\nwarn_after = 'off'\nend_when = ['silent']";
+    assert_eq!(
+        mistakes("config.toml", text, &[]),
+        [
+            "config.toml:3: [limits] end_when = [\"silent\"]: ends nothing while warn_after is off: give warn_after a time, \
+             or leave this list empty"
+        ]
+    );
+    load("config.toml", &text.replace("'silent'", ""));
+    load("config.toml", &text.replace("'off'", "'5m'"));
+}
+
+#[test]
 fn no_secret_is_ever_shown() {
     let text = r#"
 [backend]

@@ -40,7 +40,7 @@ impl Place {
 
     async fn mend(&self, media: &Path) -> Result<f64, EngineError> {
         let ffmpeg = Ffmpeg { common: vec!["ffmpeg".to_owned()], ..crate::config::Config::defaults().ffmpeg };
-        mend(&ffmpeg, self.directory.path(), media).await
+        mend(&ffmpeg, self.directory.path(), 0, media).await
     }
 
     fn files(&self) -> Vec<String> {
@@ -104,7 +104,7 @@ async fn cut_media_gets_a_length_and_keeps_every_packet() {
 }
 
 #[tokio::test]
-async fn what_a_crash_left_is_overwritten_and_whole_media_stays_whole() {
+async fn what_a_crash_left_is_removed_and_whole_media_stays_whole() {
     let place = Place::new();
     let media = place.cut("media.webm", WEBM);
     fs::write(place.entry.join(".mending.webm"), "half a file").unwrap();
@@ -135,22 +135,67 @@ async fn a_head_without_a_body_is_nothing_to_play() {
     assert_eq!(fs::read(&media).unwrap(), head);
 }
 
+/// Has a program copy a file that is this script, with the new file as its last argument. It may do nothing for half a
+/// second.
+async fn copied_by(script: &str) -> Result<Progress, EngineError> {
+    let place = Place::new();
+    let program = place.directory.path().join("ffmpeg");
+    let text = format!("#!/bin/sh\nfor copy; do :; done\n{script}\n");
+    // Written by a program of its own: one that another test starts would inherit the open file, which cannot be run then.
+    let mut writer = Command::new("sh");
+    writer.args(["-c", "printf %s \"$1\" > \"$0\"; chmod 700 \"$0\""]).arg(&program).arg(text);
+    assert!(writer.status().unwrap().success());
+    let mender = Mender {
+        program: program.to_str().unwrap(),
+        scratch: Scratch::create(place.directory.path(), RecordingId::random()).unwrap(),
+        patience: Duration::from_millis(500),
+    };
+    mender.copy(&place.entry.join("media.mp4"), &place.entry.join("copy.mp4")).await
+}
+
+#[tokio::test]
+async fn a_file_that_changes_without_a_word_is_progress_and_silence_is_not() {
+    let moves = "echo long > $copy; for turn in 1 2 3 4 5 6 7 8; do sleep 0.2; echo same | dd of=$copy conv=notrunc; done";
+    let copied = copied_by(&format!("{moves}; echo frame=7")).await.unwrap();
+    assert_eq!(copied.frames, 7);
+    let error = copied_by("echo frame=7; echo long > $copy; sleep 60").await.unwrap_err();
+    assert!(error.cause.contains("ffmpeg did nothing for 0 s"), "{error}");
+    let error = copied_by("while :; do echo frame=7; sleep 0.1; done").await.unwrap_err();
+    assert!(error.cause.contains("ffmpeg did nothing for 0 s"), "{error}");
+}
+
 #[tokio::test]
 async fn only_media_of_a_recording_is_mended() {
     let directory = tempfile::tempdir().unwrap();
     let media = directory.path().join("media.webm");
     let ffmpeg = crate::config::Config::defaults().ffmpeg;
-    let error = mend(&ffmpeg, directory.path(), &media).await.unwrap_err();
+    let error = mend(&ffmpeg, directory.path(), 0, &media).await.unwrap_err();
     assert!(error.cause.contains("no recording's directory"), "{error}");
 }
 
+#[tokio::test]
+async fn a_copy_that_would_take_of_the_reserve_is_not_made_and_what_a_crash_left_makes_room() {
+    let place = Place::new();
+    let media = place.entry.join("media.webm");
+    fs::write(&media, "a recording").unwrap();
+    fs::write(place.entry.join(".mending.webm"), "half a file").unwrap();
+    let ffmpeg = crate::config::Config::defaults().ffmpeg;
+    let error = mend(&ffmpeg, place.directory.path(), u64::MAX, &media).await.unwrap_err();
+    assert!(error.cause.contains("no room on the disk for a second copy"), "{error}");
+    assert_eq!(fs::read_to_string(&media).unwrap(), "a recording");
+    assert_eq!(place.files(), ["media.webm"]);
+}
+
 #[test]
-fn a_second_copy_must_fit_with_room_to_spare() {
-    is_room(100, 100 + MARGIN).unwrap();
-    let error = is_room(100 << 20, 100 << 20).unwrap_err();
+fn a_second_copy_must_fit_with_room_to_spare_and_leave_the_reserve() {
+    is_room(100, 0, 100 + MARGIN).unwrap();
+    is_room(100, 50, 150 + MARGIN).unwrap();
+    is_room(100, 51, 150 + MARGIN).unwrap_err();
+    let error = is_room(100 << 20, 1 << 30, 1 << 30).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "mending: no room on the disk for a second copy: it takes 132.0 MiB, and 100.0 MiB are free"
+        "mending: no room on the disk for a second copy: it takes 132.0 MiB, 1.0 GiB must stay free ([spool] \
+         reserve), and 1.0 GiB are free"
     );
 }
 
