@@ -72,8 +72,9 @@ impl Experience {
     pub(super) fn folder_fails(&self) -> bool {
         let mut failures = locked(&self.failures);
         let Failures { tries, since } = failures.unwrap_or(Failures { tries: 0, since: Instant::now() });
-        *failures = Some(Failures { tries: tries.saturating_add(1), since });
-        tries + 1 >= PATIENT_TRIES && since.elapsed() >= PATIENCE
+        let tries = tries.saturating_add(1);
+        *failures = Some(Failures { tries, since });
+        tries >= PATIENT_TRIES && since.elapsed() >= PATIENCE
     }
 
     fn prefers_one_piece(&self) -> bool {
