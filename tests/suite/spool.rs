@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use talk_recorder::demo::{
@@ -16,7 +15,6 @@ use testing::{
     Scene,
     scene::{OTHER_ROOM, ROOM},
 };
-use tokio::time::sleep;
 
 use crate::{SERVER, cli::run};
 
