@@ -80,6 +80,26 @@ async fn killed_while_uploading_the_file_is_delivered_and_the_stop_is_told() {
 }
 
 #[actix_rt::test]
+async fn killed_after_the_stop_was_told_it_is_not_told_again() {
+    let mut scene = Scene::with_old_talk(SERVER).await;
+    scene.press_record(Kind::Video).await;
+    scene.until_started(10).await;
+    let recorded = fs::read(scene.spooled()[0].join("media.webm")).unwrap();
+    scene.cloud.faults().script(Door::Store, [Fault::Hang(Duration::from_secs(30))]);
+    scene.press_stop().await;
+    let told = [NoticeKind::Started(1), NoticeKind::Stopped];
+    scene.until("stopped", 10, |state| state.told(ROOM) == told).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    scene.server.kill();
+    scene.restart().await;
+    let file = scene.until_stored(1, 10).await;
+    assert_eq!(fs::read(&file.path).unwrap(), recorded, "every byte");
+    scene.until_nothing_is_spooled().await;
+    assert_eq!(scene.told(), told);
+    scene.nothing_counts().await;
+}
+
+#[actix_rt::test]
 async fn killed_between_rounds_the_file_is_delivered() {
     let mut scene = Scene::with_old_talk(SERVER).await;
     scene.cloud.faults().script(Door::Store, vec![Fault::Status(502); 3]);

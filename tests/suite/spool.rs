@@ -12,7 +12,7 @@ use talk_recorder::demo::{
     state::{NoticeKind, RecordingState, State},
 };
 use testing::{
-    Scene,
+    Scene, Setup,
     scene::{OTHER_ROOM, ROOM},
 };
 
@@ -54,6 +54,31 @@ async fn a_start_that_cannot_be_journalled_is_told_to_have_failed_and_the_runnin
     scene.press_stop().await;
     assert_eq!(scene.until_stored(1, 10).await.room, ROOM);
     scene.until_nothing_is_spooled().await;
+}
+
+#[actix_rt::test]
+async fn a_disk_without_a_byte_left_keeps_no_recording_from_being_delivered() {
+    let setup = Setup {
+        recording: "engine = \"synthetic\"",
+        more: "[spool]\nreserve = \"off\"",
+        spool_mib: Some(4),
+        ..Setup::default()
+    };
+    let mut scene = Scene::start(SERVER, setup).await;
+    scene.press_record(Kind::Video).await;
+    scene.until_started(10).await;
+    let recorded = fs::read(scene.spooled()[0].join("media.webm")).unwrap();
+    let filling = fs::write(scene.spool().join("filling"), vec![0; 5 << 20]).unwrap_err();
+    assert_eq!(filling.kind(), std::io::ErrorKind::StorageFull);
+    scene.press_stop().await;
+    scene.server.wait_for_log(0, "journal not written, the recording goes on without").await;
+    let file = scene.until_stored(1, 20).await;
+    assert!(fs::read(&file.path).unwrap() == recorded);
+    scene
+        .until("stopped", 10, |state| state.told(ROOM) == [NoticeKind::Started(1), NoticeKind::Stopped])
+        .await;
+    scene.until_nothing_is_spooled().await;
+    assert_eq!(scene.server.count("uploads_failed_total").await, 0.0);
 }
 
 #[actix_rt::test]
