@@ -41,6 +41,7 @@ mod disk;
 mod effects;
 mod limits;
 mod narration;
+mod orders;
 mod rooms;
 mod salvage;
 mod telling;
@@ -48,6 +49,7 @@ mod uploading;
 
 use disk::Disk;
 pub use limits::Limits;
+pub use orders::{Discard, NotWaiting, Retry};
 use telling::Telling;
 
 /// What a recorder works with.
@@ -184,21 +186,6 @@ impl Recorder {
         }
     }
 
-    /// What an operator wants of a recording that has had its first round of upload tries.
-    fn order_waiting(
-        &mut self,
-        id: RecordingId,
-        event: Event,
-        ctx: &mut Context<Self>,
-    ) -> Result<(), NotWaiting> {
-        let waiting = self.takes.get(&id).is_some_and(|take| take.recording.is_waiting());
-        if !waiting {
-            return Err(NotWaiting);
-        }
-        self.advance(id, event, ctx);
-        Ok(())
-    }
-
     fn states(&self) -> Vec<RecordingState> {
         self.takes.values().map(|take| RecordingState::of(&self.backend, take)).collect()
     }
@@ -318,37 +305,6 @@ impl Handler<Drain> for Recorder {
         self.drained.push(sender);
         self.answer_drain();
         Box::pin(async move { receiver.await.unwrap_or_default() })
-    }
-}
-
-/// No such recording waits to be uploaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no such recording waits to be uploaded")]
-pub struct NotWaiting;
-
-/// Has a recording that is parked, or waits for its next round, uploaded now.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Result<(), NotWaiting>")]
-pub struct Retry(pub RecordingId);
-
-impl Handler<Retry> for Recorder {
-    type Result = Result<(), NotWaiting>;
-
-    fn handle(&mut self, Retry(id): Retry, ctx: &mut Context<Self>) -> Self::Result {
-        self.order_waiting(id, Event::RetryAsked, ctx)
-    }
-}
-
-/// Removes a recording that is parked, or waits for its next round, with its media.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Result<(), NotWaiting>")]
-pub struct Discard(pub RecordingId);
-
-impl Handler<Discard> for Recorder {
-    type Result = Result<(), NotWaiting>;
-
-    fn handle(&mut self, Discard(id): Discard, ctx: &mut Context<Self>) -> Self::Result {
-        self.order_waiting(id, Event::DiscardAsked, ctx)
     }
 }
 
