@@ -3,7 +3,7 @@
 //! A room has at most one recording that is starting or running; older ones may still be stopping or
 //! uploading.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use actix::Context;
 use jiff::{Timestamp, Zoned};
@@ -19,9 +19,9 @@ use crate::{
 /// lost within 90 seconds, and takes "unknown" for a failed recording.
 const REMEMBERED: Duration = Duration::from_secs(90);
 
-/// Recordings that ended lately.
+/// Recordings that ended lately, the oldest first.
 #[derive(Default)]
-pub(super) struct RecentlyEnded(Vec<Ended>);
+pub(super) struct RecentlyEnded(VecDeque<Ended>);
 
 struct Ended {
     room: RoomToken,
@@ -31,8 +31,11 @@ struct Ended {
 
 impl RecentlyEnded {
     pub(super) fn note(&mut self, room: RoomToken, title: String) {
-        self.0.retain(|ended| ended.at.elapsed() < REMEMBERED);
-        self.0.push(Ended { room, title, at: Instant::now() });
+        let now = Instant::now();
+        while self.0.front().is_some_and(|oldest| now - oldest.at >= REMEMBERED) {
+            self.0.pop_front();
+        }
+        self.0.push_back(Ended { room, title, at: now });
     }
 
     pub(super) fn contains(&self, room: &RoomToken) -> bool {
