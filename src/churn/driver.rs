@@ -38,6 +38,8 @@ pub(super) struct Driver<'a> {
     /// The next recording; so many were begun.
     next: Cell<u64>,
     over: Cell<u64>,
+    /// How long it took to begin all recordings of this lap.
+    beginning: Cell<Duration>,
     /// Rooms that are being recorded.
     busy: RefCell<HashSet<u64>>,
     laps: Vec<LapFigures>,
@@ -50,8 +52,8 @@ impl<'a> Driver<'a> {
         gauges: &'a Gauges,
         options: &'a Options,
     ) -> Self {
-        let (over, busy) = (Cell::new(0), RefCell::default());
-        Self { script, target, gauges, options, next: Cell::new(0), over, busy, laps: Vec::new() }
+        let (over, busy, beginning) = (Cell::new(0), RefCell::default(), Cell::default());
+        Self { script, target, gauges, options, next: Cell::new(0), over, beginning, busy, laps: Vec::new() }
     }
 
     /// Lets one lap of recordings begin and come to their ends.
@@ -63,9 +65,9 @@ impl<'a> Driver<'a> {
             failed = this.scrape() => return failed,
             () = this.show(lap, first, begun) => {}
         }
-        let seconds = begun.elapsed().as_secs_f64();
         let recordings = self.next.get() - first;
-        self.laps.push(LapFigures::new(recordings, seconds, resident_memory(self.target.pid())));
+        let memory = resident_memory(self.target.pid());
+        self.laps.push(LapFigures::new(recordings, self.beginning.get(), begun.elapsed(), memory));
         eprintln!();
         Ok(())
     }
@@ -111,6 +113,7 @@ impl<'a> Driver<'a> {
                 done?;
             }
         }
+        self.beginning.set(begun.elapsed());
         while let Some(done) = under_way.next().await {
             done?;
         }

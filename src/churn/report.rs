@@ -1,6 +1,6 @@
 //! What came out of a churn, for people and for programs.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
@@ -38,19 +38,19 @@ pub struct Report {
 pub struct LapFigures {
     /// Recordings.
     pub recordings: u64,
-    /// How long it took.
+    /// How long it took until the last one was over.
     pub seconds: f64,
-    /// Recordings a second.
+    /// Recordings a second as long as there were any to begin. The last ones are over some seconds later.
     pub rate: f64,
     /// Resident memory at its end, in bytes.
     pub resident_bytes: u64,
 }
 
 impl LapFigures {
-    pub(super) fn new(recordings: u64, seconds: f64, resident_bytes: u64) -> Self {
+    pub(super) fn new(recordings: u64, beginning: Duration, all: Duration, resident_bytes: u64) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-        let rate = recordings as f64 / seconds;
-        Self { recordings, seconds, rate, resident_bytes }
+        let rate = recordings as f64 / beginning.as_secs_f64();
+        Self { recordings, seconds: all.as_secs_f64(), rate, resident_bytes }
     }
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for Report {
         for (number, lap) in (1..).zip(&self.laps) {
             writeln!(
                 formatter,
-                "lap {number}     {} recordings in {:.1} s, {:.0} a second; resident memory {:.1} MiB",
+                "lap {number}     {} recordings in {:.1} s, {:.0} a second until the last began; resident memory {:.1} MiB",
                 lap.recordings,
                 lap.seconds,
                 lap.rate,
