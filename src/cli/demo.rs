@@ -39,6 +39,8 @@ use crate::{
 
 const ROOM: &str = "demo1234";
 const OWNER: &str = "alice";
+/// How the metrics begin that are told: there are many more.
+const TOLD: &str = "recording_recordings_";
 /// How long bringing the programs up may take on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -165,7 +167,7 @@ impl Stage {
 
     async fn metrics(&self) -> anyhow::Result<BTreeSet<String>> {
         let text = reqwest::get(format!("{}/metrics", self.url)).await?.text().await?;
-        Ok(text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
+        Ok(text.lines().filter(|line| line.starts_with(TOLD)).map(str::to_owned).collect())
     }
 
     /// Ends everything, sees to it that nothing is left, and returns the last metrics.
