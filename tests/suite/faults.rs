@@ -45,6 +45,15 @@ pub(crate) async fn record(scene: &Scene) -> Vec<u8> {
     recorded
 }
 
+/// A scene with a recording that was refused for its size, and waits for hours.
+pub(crate) async fn over_a_limit() -> Scene {
+    let mut scene = Scene::with_old_talk(SERVER).await;
+    scene.cloud.faults().script(Door::Store, [Fault::Status(413)]);
+    record(&scene).await;
+    scene.server.wait_for_log(0, "the file goes over a limit").await;
+    scene
+}
+
 /// Waits until everything is told and delivered, and checks both and the counts.
 async fn assert_delivered(scene: &Scene, recorded: &[u8], uploads_failed: f64, case: &str) {
     let file = scene.until_stored(1, 60).await;

@@ -15,7 +15,7 @@ use talk_recorder::demo::{
 };
 use testing::{Scene, Setup, scene::ROOM};
 
-use crate::{SERVER, cli::run};
+use crate::{SERVER, cli::run, faults::over_a_limit};
 
 /// A scene with a recording that is parked: the first refusal is one too many.
 async fn parked() -> Scene {
@@ -128,12 +128,7 @@ async fn a_parked_recording_is_retried_by_the_running_server() {
 
 #[actix_rt::test]
 async fn a_recording_that_waits_for_hours_is_retried_at_once() {
-    let mut scene = Scene::with_old_talk(SERVER).await;
-    scene.press_record(Kind::Video).await;
-    scene.until_started(10).await;
-    scene.cloud.faults().script(Door::Store, [Fault::Status(413)]);
-    scene.press_stop().await;
-    scene.server.wait_for_log(0, "the file goes over a limit").await;
+    let scene = over_a_limit().await;
     assert!(row(&scene)["next_try_not_before"].is_string());
     done(&scene, &["retry", &id(&scene)]);
     scene.until_stored(1, 10).await;

@@ -8,7 +8,6 @@ use std::{
 
 use talk_recorder::demo::{
     Kind,
-    faults::{Door, Fault},
     state::{NoticeKind, RecordingState, State},
 };
 use testing::{
@@ -16,7 +15,7 @@ use testing::{
     scene::{OTHER_ROOM, ROOM},
 };
 
-use crate::{SERVER, cli::run};
+use crate::{SERVER, cli::run, faults::over_a_limit};
 
 /// Every file below a directory with its bytes; sockets have none.
 fn files_in(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -99,12 +98,7 @@ async fn a_second_server_on_a_spool_ends_with_a_clear_error_and_changes_nothing(
 
 #[actix_rt::test]
 async fn a_recording_whose_media_is_gone_is_named_and_not_kept_for_ever() {
-    let mut scene = Scene::with_old_talk(SERVER).await;
-    scene.press_record(Kind::Video).await;
-    scene.until_started(10).await;
-    scene.cloud.faults().script(Door::Store, [Fault::Status(413)]);
-    scene.press_stop().await;
-    scene.server.wait_for_log(0, "the file goes over a limit").await;
+    let mut scene = over_a_limit().await;
     scene.server.kill();
     fs::remove_file(scene.spooled()[0].join("media.webm")).unwrap();
     let already = scene.server.log().len();

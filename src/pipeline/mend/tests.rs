@@ -1,3 +1,5 @@
+//! Real media that was cut off, a script in the place of ffmpeg, and disks without room.
+
 use std::process::Command;
 
 use super::*;

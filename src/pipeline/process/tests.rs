@@ -1,3 +1,5 @@
+//! Real programs that start, speak, end and have to be killed.
+
 use std::path::Path;
 
 use super::*;

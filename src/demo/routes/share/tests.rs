@@ -1,3 +1,5 @@
+//! The doors of a share, one after the other, as a recorder that uploads in chunks goes through them.
+
 use serde_json::Value;
 
 use super::{super::tests::signed, *};
