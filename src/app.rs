@@ -3,11 +3,12 @@
 //! What always holds:
 //! - every spool directory is locked before the first request is heard, or the server does not start;
 //! - the engine is given from outside, so that the same server records calls, or load, or a test;
-//! - actors live on the system that calls [`App::start`]; the caller outlives the app.
+//! - actors live on the system that calls [`App::start`], the metrics on a thread of their own there; the caller
+//!   outlives the app.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use actix::{Actor, Addr, Recipient};
+use actix::{Actor, Addr, Arbiter, Recipient};
 use actors::{
     ids::BackendId,
     metrics::{Format, Metrics, Scrape},
@@ -54,6 +55,8 @@ pub enum StartupError {
 pub struct App {
     supervisor: Addr<Supervisor>,
     metrics: Addr<Metrics>,
+    /// The thread of the metrics: a scrape does not wait for the recorders, nor they for its long text.
+    arbiter: Arbiter,
     http: Http,
     /// One a spool.
     _controls: Vec<Control>,
@@ -78,7 +81,9 @@ impl App {
         let mut registry = Registry::default();
         let traffic = Traffic::register(&mut registry);
         let usage = Usage::register(&mut registry, &config, Arc::clone(&slots), capacity);
-        let metrics = Metrics::new(listed.iter().cloned(), registry).start();
+        let metrics = Metrics::new(listed.iter().cloned(), registry);
+        let arbiter = Arbiter::new();
+        let metrics = Metrics::start_in_arbiter(&arbiter.handle(), |_| metrics);
         let sites = Sites::open(&config, clients)?;
         let mut backends = listed;
         backends.extend(sites.left_behind());
@@ -102,7 +107,7 @@ impl App {
         // The spools exist now, so that the first scrape finds their disks.
         let watch = usage.watch();
         let http = Http::start(doorway)?;
-        Ok(Self { supervisor, metrics, http, _controls: controls, _watch: watch })
+        Ok(Self { supervisor, metrics, arbiter, http, _controls: controls, _watch: watch })
     }
 
     /// The addresses that are served.
@@ -146,6 +151,7 @@ impl App {
     /// Ends the service. What still runs is dropped, and taken up by the next start.
     pub async fn stop(self) {
         self.http.stop().await;
+        self.arbiter.stop();
     }
 }
 
