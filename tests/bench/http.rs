@@ -7,9 +7,18 @@
 #![expect(clippy::panic, reason = "a benchmark fails by panicking")]
 #![expect(clippy::cast_precision_loss, reason = "the numbers are small")]
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use procfs::{process::Process, ticks_per_second};
+use rustix::time::{ClockId, clock_gettime};
 use secrecy::SecretString;
 use talk_recorder::{
     signature::{CHECKSUM_HEADER, RANDOM_HEADER, Signature},
@@ -28,14 +37,21 @@ const SECONDS: u32 = 3;
 const ROUNDS: usize = 3;
 const ROOMS: usize = 10_000;
 
-/// What `wrk` and the kernel saw of one load.
+/// What `wrk` saw of one load.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
-    requests_a_second: f64,
+struct Answered {
+    requests: f64,
+    a_second: f64,
     p50_ms: f64,
     p99_ms: f64,
-    cpu_ms_a_request: f64,
     refused: u64,
+}
+
+/// The same with what the kernel saw.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    answered: Answered,
+    cpu_ms_a_request: f64,
 }
 
 /// A request that is sent over and over.
@@ -54,6 +70,7 @@ fn main() {
 
 async fn run() {
     println!("{SECONDS} s of wrk with one thread, the median of {ROUNDS} runs\n");
+    floor(tempfile::tempdir().unwrap().path());
     for backends in BACKENDS {
         let (server, directory) = start(backends).await;
         println!("{backends} backends: {:.1} MiB resident when idle", resident_mib(&server));
@@ -153,41 +170,68 @@ fn measure(server: &Server, directory: &TempDir, load: &Load) {
         let (least, most) =
             (spread.clone().fold(f64::INFINITY, f64::min), spread.fold(f64::NEG_INFINITY, f64::max));
         runs.sort_by(|one, other| one.cpu_ms_a_request.total_cmp(&other.cpu_ms_a_request));
-        let seen = runs[ROUNDS / 2];
+        let Seen { answered, cpu_ms_a_request } = runs[ROUNDS / 2];
         let ratio = reference.map_or_else(String::new, |reference| {
-            format!(", the reference {reference:.2}: ratio {:.3}", seen.cpu_ms_a_request / reference)
+            format!(", the reference {reference:.2}: ratio {:.3}", cpu_ms_a_request / reference)
         });
         println!(
-            "  {:42} {connections:3} connections: {:8.0} /s, p50 {:.2} ms, p99 {:.2} ms, CPU {:.4} ms a request [{least:.4}..{most:.4}], \
+            "  {:42} {connections:3} connections: {:8.0} /s, p50 {:.2} ms, p99 {:.2} ms, CPU {cpu_ms_a_request:.4} ms a request [{least:.4}..{most:.4}], \
              {} not 2xx{ratio}",
-            load.name, seen.requests_a_second, seen.p50_ms, seen.p99_ms, seen.cpu_ms_a_request, seen.refused,
+            load.name, answered.a_second, answered.p50_ms, answered.p99_ms, answered.refused,
         );
     }
 }
 
 fn once(server: &Server, directory: &Path, load: &Load, connections: u32) -> Seen {
-    let script = directory.join("load.lua");
-    fs::write(&script, &load.script).unwrap();
     let before = cpu_seconds(server);
+    let answered = wrk(&format!("{}{}", server.url(), load.path), directory, &load.script, connections);
+    let cpu_ms_a_request = (cpu_seconds(server) - before) * 1000.0 / answered.requests;
+    Seen { answered, cpu_ms_a_request }
+}
+
+/// What the kernel alone takes for an answer on one connection: a thread that reads and writes, and does not think.
+fn floor(directory: &Path) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let thread = thread::spawn(move || {
+        // wrk connects once only to see whether anybody is there.
+        (0..2).map(|_| answer_blindly(&listener.accept().unwrap().0)).sum::<Duration>()
+    });
+    let answered = wrk(&url, directory, "", 1);
+    let cpu = thread.join().unwrap().as_secs_f64() * 1000.0 / answered.requests;
+    println!("a thread that reads and writes, 1 connection: CPU {cpu:.4} ms a request\n");
+}
+
+/// Gives the same answer to everything that one client sends; says how much CPU time that took.
+fn answer_blindly(mut client: &TcpStream) -> Duration {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 19\r\n\r\n{\"version\":\"0.1.0\"}";
+    let spent = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
+    let (before, mut request) = (spent(), [0; 4096]);
+    while client.read(&mut request).is_ok_and(|bytes| bytes > 0) && client.write_all(ANSWER).is_ok() {}
+    spent().saturating_sub(before)
+}
+
+fn wrk(url: &str, directory: &Path, script: &str, connections: u32) -> Answered {
+    let path = directory.join("load.lua");
+    fs::write(&path, script).unwrap();
     let output = Command::new("wrk")
         .args(["--threads", "1", "--latency", "--duration", &format!("{SECONDS}s")])
         .args(["--connections", &connections.to_string(), "--script"])
-        .arg(&script)
-        .arg(format!("{}{}", server.url(), load.path))
+        .arg(&path)
+        .arg(url)
         .output()
         .expect("wrk is not installed: `make bench-http` installs it, or install the Debian package wrk");
-    let spent = cpu_seconds(server) - before;
     let text = String::from_utf8(output.stdout).unwrap();
     let number = |line_with: &str, position: usize| {
         let line = text.lines().find(|line| line.contains(line_with))?;
         Some(line.split_whitespace().nth(position)?.to_owned())
     };
-    let requests: f64 = number("requests in", 0).unwrap_or_else(|| panic!("{text}")).parse().unwrap();
-    Seen {
-        requests_a_second: number("Requests/sec:", 1).unwrap().parse().unwrap(),
+    Answered {
+        requests: number("requests in", 0).unwrap_or_else(|| panic!("{text}")).parse().unwrap(),
+        a_second: number("Requests/sec:", 1).unwrap().parse().unwrap(),
         p50_ms: milliseconds(&number("50%", 1).unwrap()),
         p99_ms: milliseconds(&number("99%", 1).unwrap()),
-        cpu_ms_a_request: spent * 1000.0 / requests,
         refused: number("Non-2xx", 4).map_or(0, |count| count.parse().unwrap()),
     }
 }

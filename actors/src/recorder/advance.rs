@@ -113,8 +113,11 @@ impl Recorder {
     /// What follows from a step that is journalled.
     fn follow(&mut self, step: Step, ctx: &mut Context<Self>) {
         let Step { next, reports, effects } = step;
-        let id = next.id;
-        self.report(News::Moved { id, reports, standing: Standing::of(&next) });
+        let (id, standing) = (next.id, Standing::of(&next));
+        let before = self.takes.get(&id).and_then(|take| Standing::of(&take.recording));
+        if !reports.is_empty() || standing != before {
+            self.report(News::Moved { id, reports, standing });
+        }
         self.note_end(&next);
         if let Some(take) = self.takes.get_mut(&id) {
             take.saving = false;
