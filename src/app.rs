@@ -5,7 +5,7 @@
 //! - the engine is given from outside, so that the same server records calls, or load, or a test;
 //! - actors live on the system that calls [`App::start`]; the caller outlives the app.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{cell::RefCell, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, Recipient};
 use actors::{
@@ -18,7 +18,7 @@ use actors::{
 };
 use prometheus_client::registry::Registry;
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -26,9 +26,10 @@ use tokio::{
 use crate::{
     capacity,
     client::{Clients, SetupError},
-    config::Config,
+    config::{ConfigError, Holder, Loaded},
     control::Control,
     http::{BindError, Doorway, Http, Traffic},
+    reload::{Outcome, Reload},
     sites::Sites,
     usage::Usage,
 };
@@ -55,8 +56,8 @@ pub struct App {
     supervisor: Addr<Supervisor>,
     metrics: Addr<Metrics>,
     http: Http,
-    /// One a spool.
-    _controls: Vec<Control>,
+    /// What another configuration replaces.
+    reload: Reload,
     /// Looks at processes and disks.
     _watch: JoinSet<()>,
 }
@@ -66,43 +67,58 @@ impl App {
     ///
     /// # Errors
     /// When a spool, a certificate or an address cannot be used.
-    pub fn start(
-        config: Arc<Config>,
-        engine: Arc<dyn Engine>,
-        clients: &mut Clients,
-    ) -> Result<Self, StartupError> {
+    pub fn start(holder: Holder, engine: Arc<dyn Engine>, clients: Clients) -> Result<Self, StartupError> {
+        let current = holder.current();
+        let config = current.get();
         let listed: Vec<BackendId> =
             config.backends.listed.iter().map(|backend| backend.id.clone()).collect();
         let capacity = capacity::slots(&config);
         let slots = Arc::new(Semaphore::new(capacity));
         let mut registry = Registry::default();
         let traffic = Traffic::register(&mut registry);
-        let usage = Usage::register(&mut registry, &config, Arc::clone(&slots), capacity);
+        let outcome = Outcome::register(&mut registry);
+        let usage = Usage::register(&mut registry, &current, Arc::clone(&slots), capacity);
         let metrics = Metrics::new(listed.iter().cloned(), registry).start();
-        let sites = Sites::open(&config, clients)?;
+        let sites = Arc::new(Sites::open(&config, &clients)?);
         let mut backends = listed;
         backends.extend(sites.left_behind());
-        let recipient = metrics.clone().recipient();
-        let settings = Arc::clone(&config);
+        let sites = watch::Sender::new(sites);
+        let (recipient, known, settings) = (metrics.clone().recipient(), sites.subscribe(), current.clone());
         let world_of = move |backend: &BackendId| {
-            let (client, drawer) = sites.of(backend)?;
+            let (client, drawer) = known.borrow().of(backend)?;
             Some(World {
                 engine: engine.clone(),
                 backend: client,
                 drawer,
                 metrics: recipient.clone(),
-                limits: capacity::limits_of(backend, &settings),
+                limits: capacity::limits_of(backend, &settings.get()),
                 slots: slots.clone(),
             })
         };
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
         let control = |spool| Control::listen(spool, supervisor.clone());
-        let controls = config.backends.directories().into_iter().filter_map(control).collect();
-        let doorway = Doorway { config, supervisor: supervisor.clone(), metrics: metrics.clone(), traffic };
+        let controls = RefCell::new(sites.borrow().directories().filter_map(control).collect());
+        let doorway =
+            Doorway { config: current, supervisor: supervisor.clone(), metrics: metrics.clone(), traffic };
         // The spools exist now, so that the first scrape finds their disks.
         let watch = usage.watch();
         let http = Http::start(doorway)?;
-        Ok(Self { supervisor, metrics, http, _controls: controls, _watch: watch })
+        let (to_metrics, to_supervisor) = (metrics.clone(), supervisor.clone());
+        let reload = Reload {
+            holder,
+            sites,
+            clients,
+            metrics: to_metrics,
+            supervisor: to_supervisor,
+            controls,
+            outcome,
+        };
+        Ok(Self { supervisor, metrics, http, reload, _watch: watch })
+    }
+
+    /// Takes another configuration over, or goes on as before if there is anything wrong with it; the log has the reason.
+    pub(crate) async fn reload(&self, load: impl FnOnce() -> Result<Loaded, ConfigError> + Send + 'static) {
+        self.reload.reload(load).await;
     }
 
     /// The addresses that are served.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{
     ids::BackendId,
     metrics::{News, Reported},
-    recorder::{Census, Drain, Recorder, RecordingState, World},
+    recorder::{self, Census, Drain, Recorder, RecordingState, World},
 };
 
 /// The pause before a first restart.
@@ -230,6 +230,31 @@ impl Handler<Census> for Supervisor {
     fn handle(&mut self, census: Census, _: &mut Context<Self>) -> Self::Result {
         let answers = self.ask_all(census, Some(PATIENCE));
         Box::pin(async move { answers.await.states })
+    }
+}
+
+/// What the recorders work with is another than before, as [`WorldOf`] tells from now on: each gets what is new, and
+/// every backend named here has a recorder. Answered when it is on its way to all of them.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Refit {
+    /// Backends that may be new.
+    pub backends: Vec<BackendId>,
+}
+
+impl Handler<Refit> for Supervisor {
+    type Result = ();
+
+    /// A recorder that is being made again asks for its world then.
+    fn handle(&mut self, Refit { backends }: Refit, ctx: &mut Context<Self>) {
+        for (backend, slot) in &self.slots {
+            if let (Some(recorder), Some(world)) = (&slot.recorder, (self.world_of)(backend)) {
+                recorder.do_send(recorder::Refit { backend: world.backend, limits: world.limits });
+            }
+        }
+        for backend in &backends {
+            self.recorder_of(backend, ctx);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Binding, routing, ending.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use actix::Addr;
 use actix_web::{
@@ -13,7 +13,7 @@ use actors::{metrics::Metrics, supervisor::Supervisor};
 use tokio::task::JoinHandle;
 
 use super::{Traffic, metrics, room, traffic, welcome};
-use crate::config::Config;
+use crate::config::Current;
 
 /// Threads that speak HTTP. The work is done elsewhere, so this is for not waiting for each other.
 const WORKERS: usize = 2;
@@ -34,7 +34,7 @@ pub struct BindError {
 #[derive(Clone)]
 pub struct Doorway {
     /// Backends, allowlists, limits.
-    pub config: Arc<Config>,
+    pub config: Current,
     /// Who starts and stops.
     pub supervisor: Addr<Supervisor>,
     /// Who knows the metrics.
@@ -57,7 +57,7 @@ impl Http {
     /// # Errors
     /// When an address is taken or not of this machine.
     pub fn start(doorway: Doorway) -> Result<Self, BindError> {
-        let listen = doorway.config.listen.clone();
+        let listen = doorway.config.get().listen.clone();
         let doorway = web::Data::new(doorway);
         let mut server = HttpServer::new(move || {
             let traffic = doorway.traffic.clone();

@@ -19,6 +19,7 @@ mod prometheus;
 mod protocol;
 mod recordings;
 mod reference;
+mod reload;
 mod service;
 mod shutdown;
 mod spool;
