@@ -155,6 +155,28 @@ async fn a_backend_that_is_removed_gets_its_running_recording_and_may_start_no_o
 }
 
 #[actix_rt::test]
+async fn a_backend_that_comes_back_gets_what_it_left_in_the_spool() {
+    let mut scene = Scene::with_old_talk(SERVER).await;
+    scene.cloud.faults().script(Door::Store, vec![Fault::Status(503); 3]);
+    scene.press_record(Kind::Video).await;
+    scene.until_started(10).await;
+    scene.press_stop().await;
+    scene.server.wait_for_log(0, "upload failed, the file stays in the spool").await;
+    // It has no section when the server starts.
+    scene.server.kill();
+    let spool = scene.spool();
+    let config = scene.directory().join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let without = with_second(&text, "https://other.example.com", &spool);
+    fs::write(&config, without.replace("[\"cloud\", \"second\"]", "[\"second\"]")).unwrap();
+    scene.restart().await;
+    scene.server.wait_for_log(0, "recordings of a backend that is not configured any more").await;
+    scene.reload(|_| text).await;
+    scene.until_stored(1, 30).await;
+    scene.until_nothing_is_spooled().await;
+}
+
+#[actix_rt::test]
 async fn who_may_read_the_metrics_and_what_is_logged_is_changed_at_once() {
     let mut scene = Scene::synthetic(SERVER).await;
     let status = async |scene: &Scene| {
