@@ -7,20 +7,20 @@
 
 use std::{cell::RefCell, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix::{Actor, Addr, Recipient};
+use actix::{Actor, Addr};
 use actors::{
     ids::BackendId,
-    metrics::{Format, Metrics, Scrape},
+    metrics::Metrics,
     ports::Engine,
     recorder::{Census, Drain, RecordingState, Running, World},
     spool::SpoolError,
-    supervisor::{Ping, Supervisor},
+    supervisor::Supervisor,
 };
 use prometheus_client::registry::Registry;
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::sleep,
 };
 
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     client::{Clients, SetupError},
     config::{ConfigError, Holder, Loaded},
     control::Control,
-    http::{BindError, Doorway, Http, Traffic},
+    http::{self, BindError, Doorway, Http, Traffic},
     reload::{Outcome, Reload},
     sites::Sites,
     usage::Usage,
@@ -98,8 +98,14 @@ impl App {
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
         let control = |spool| Control::listen(spool, supervisor.clone());
         let controls = RefCell::new(sites.borrow().directories().filter_map(control).collect());
-        let doorway =
-            Doorway { config: current, supervisor: supervisor.clone(), metrics: metrics.clone(), traffic };
+        let doorway = Doorway {
+            config: current,
+            supervisor: supervisor.clone(),
+            metrics: metrics.clone(),
+            traffic,
+            at_most: capacity,
+            last_reload: outcome.successful(),
+        };
         // The spools exist now, so that the first scrape finds their disks.
         let watch = usage.watch();
         let http = Http::start(doorway)?;
@@ -140,7 +146,7 @@ impl App {
     /// Whether the actors that everybody needs work off their mailboxes.
     pub async fn answers_within(&self, limit: Duration) -> bool {
         let (supervisor, metrics) = (self.supervisor.clone().recipient(), self.metrics.clone().recipient());
-        answer_within(limit, &supervisor, &metrics).await
+        http::pulse_within(limit, &supervisor, &metrics).await.is_some()
     }
 
     /// Returns when a part is gone that the server cannot do without.
@@ -162,58 +168,5 @@ impl App {
     /// Ends the service. What still runs is dropped, and taken up by the next start.
     pub async fn stop(self) {
         self.http.stop().await;
-    }
-}
-
-async fn answer_within(limit: Duration, supervisor: &Recipient<Ping>, metrics: &Recipient<Scrape>) -> bool {
-    let answers = async {
-        let scraped = metrics.send(Scrape { format: Format::Classic }).await;
-        supervisor.send(Ping).await.is_ok() && scraped.is_ok()
-    };
-    timeout(limit, answers).await.unwrap_or(false)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fmt, future::pending};
-
-    use actix::{AsyncContext, Context, Handler, WrapFuture};
-
-    use super::*;
-
-    /// An actor that never comes to its mailbox.
-    struct Stuck;
-
-    impl Actor for Stuck {
-        type Context = Context<Self>;
-
-        fn started(&mut self, ctx: &mut Self::Context) {
-            ctx.wait(pending::<()>().into_actor(self));
-        }
-    }
-
-    impl Handler<Ping> for Stuck {
-        type Result = ();
-
-        fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
-    }
-
-    impl Handler<Scrape> for Stuck {
-        type Result = Result<String, fmt::Error>;
-
-        fn handle(&mut self, _: Scrape, _: &mut Self::Context) -> Self::Result {
-            Ok(String::new())
-        }
-    }
-
-    #[actix_rt::test]
-    async fn a_stuck_supervisor_or_metrics_is_noticed() {
-        let limit = Duration::from_millis(200);
-        let supervisor = Supervisor::start_with(Vec::new(), Box::new(|_| None)).recipient();
-        let metrics = Metrics::new([], Registry::default()).start().recipient();
-        let stuck = Stuck.start();
-        assert!(answer_within(limit, &supervisor, &metrics).await);
-        assert!(!answer_within(limit, &stuck.clone().recipient(), &metrics).await);
-        assert!(!answer_within(limit, &supervisor, &stuck.recipient()).await);
     }
 }

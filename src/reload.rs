@@ -177,6 +177,11 @@ impl Outcome {
         outcome
     }
 
+    /// 1 if it went well.
+    pub(crate) fn successful(&self) -> Gauge {
+        self.successful.clone()
+    }
+
     fn note(&self, successful: bool) {
         self.successful.set(i64::from(successful));
         if successful {

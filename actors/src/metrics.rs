@@ -192,5 +192,16 @@ impl Handler<Scrape> for Metrics {
     }
 }
 
+/// Answered as long as the actor works off its mailbox.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Ping;
+
+impl Handler<Ping> for Metrics {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
+}
+
 #[cfg(test)]
 mod tests;

@@ -260,13 +260,22 @@ impl Handler<Refit> for Supervisor {
 
 /// Answered as long as the supervisor works off its mailbox, whatever the recorders are at.
 #[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Pulse")]
 pub struct Ping;
 
-impl Handler<Ping> for Supervisor {
-    type Result = ();
+/// The supervisor is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, MessageResponse)]
+pub struct Pulse {
+    /// No recording is begun any more.
+    pub draining: bool,
+}
 
-    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
+impl Handler<Ping> for Supervisor {
+    type Result = Pulse;
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) -> Pulse {
+        Pulse { draining: self.draining }
+    }
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use actix_web::{
     web,
 };
 use actors::{metrics::Metrics, supervisor::Supervisor};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinHandle;
 
-use super::{Traffic, metrics, room, traffic, welcome};
+use super::{Traffic, health, metrics, room, traffic, welcome};
 use crate::config::Current;
 
 /// Threads that speak HTTP. The work is done elsewhere, so this is for not waiting for each other.
@@ -41,6 +42,10 @@ pub struct Doorway {
     pub metrics: Addr<Metrics>,
     /// Where requests are counted.
     pub traffic: Traffic,
+    /// How many calls may be recorded at a time.
+    pub at_most: usize,
+    /// 1 if the configuration was taken over when it was read for the last time.
+    pub last_reload: Gauge,
 }
 
 /// The running service.
@@ -112,6 +117,12 @@ fn routes(config: &mut web::ServiceConfig) {
             web::resource("/api/v1/room/{token}")
                 .post(room::room)
                 .default_service(web::to(async || only("POST"))),
+        )
+        .service(
+            web::resource("/health")
+                .get(health::health)
+                .route(web::head().to(health::health))
+                .default_service(web::to(async || only("GET, HEAD"))),
         )
         .service(
             web::resource(["/metrics", "/metrics/{rest:.*}"])

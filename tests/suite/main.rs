@@ -12,6 +12,7 @@ mod crash;
 mod deploy;
 mod docs;
 mod faults;
+mod health;
 mod life;
 mod metrics;
 mod network;
