@@ -109,13 +109,12 @@ impl App {
         // The spools exist now, so that the first scrape finds their disks.
         let watch = usage.watch();
         let http = Http::start(doorway)?;
-        let (to_metrics, to_supervisor) = (metrics.clone(), supervisor.clone());
         let reload = Reload {
             holder,
             sites,
             clients,
-            metrics: to_metrics,
-            supervisor: to_supervisor,
+            metrics: metrics.clone(),
+            supervisor: supervisor.clone(),
             controls,
             outcome,
         };

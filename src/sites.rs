@@ -163,3 +163,82 @@ impl Sites {
         self.left_behind.push(backend);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{config, tls};
+
+    /// A configuration with these backends, each with a directory in the given one.
+    fn listing(base: &Path, backends: &[(&str, &str)]) -> Config {
+        let mut config = Config::defaults();
+        for (id, directory) in backends {
+            let settings = BackendSettings::defaults("secret".into(), base.join(directory));
+            let urls = vec![format!("https://{id}.example.com")];
+            config.backends.listed.push(config::Backend { id: id.parse().unwrap(), urls, settings });
+        }
+        config
+    }
+
+    fn open(config: &Config) -> Sites {
+        tls::install_provider();
+        Sites::open(config, &Clients::default()).unwrap()
+    }
+
+    fn client(sites: &Sites, id: &str) -> Arc<dyn Backend> {
+        sites.of(&id.parse().unwrap()).unwrap().0
+    }
+
+    #[test]
+    fn one_spool_that_cannot_be_opened_closes_the_others_that_are_new() {
+        let base = tempfile::tempdir().unwrap();
+        let sites = open(&listing(base.path(), &[("a", "one")]));
+        fs::write(base.path().join("file"), "").unwrap();
+        let next = listing(base.path(), &[("a", "one"), ("b", "two"), ("c", "file/three")]);
+        assert!(sites.renewed(&next, &Clients::default()).is_err());
+        assert!(Spool::open(&base.path().join("two")).is_ok(), "nobody holds it");
+        assert!(Spool::open(&base.path().join("one")).is_err(), "it is still held");
+    }
+
+    #[test]
+    fn a_backend_that_is_gone_keeps_its_client_and_the_others_get_new_ones() {
+        let base = tempfile::tempdir().unwrap();
+        let before = open(&listing(base.path(), &[("a", "one"), ("b", "two")]));
+        let after = before.renewed(&listing(base.path(), &[("b", "two")]), &Clients::default()).unwrap();
+        assert!(Arc::ptr_eq(&client(&before, "a"), &client(&after, "a")));
+        assert!(!Arc::ptr_eq(&client(&before, "b"), &client(&after, "b")));
+        assert_eq!(after.directories().count(), 2, "its spool stays open");
+        assert_eq!(after.directory_of(&"a".parse().unwrap()), Some(base.path().join("one")));
+    }
+
+    #[test]
+    fn whoever_was_allowed_without_being_listed_keeps_a_client_too() {
+        let base = tempfile::tempdir().unwrap();
+        let closed = listing(base.path(), &[("a", "one")]);
+        let mut allowing = closed.clone();
+        let settings = BackendSettings::defaults("secret".into(), base.path().join("any"));
+        allowing.backends.any = Some(settings);
+        let stranger = "https://new.example.com";
+        let before = open(&allowing);
+        let after = before.renewed(&closed, &Clients::default()).unwrap();
+        assert!(Arc::ptr_eq(&client(&before, stranger), &client(&after, stranger)));
+        let again = after.renewed(&allowing, &Clients::default()).unwrap();
+        assert!(!Arc::ptr_eq(&client(&after, stranger), &client(&again, stranger)));
+        assert_eq!(again.directory_of(&BackendId::allowall()), Some(base.path().join("any")));
+        assert!(open(&listing(base.path(), &[])).of(&stranger.parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn certificates_are_read_again() {
+        let base = tempfile::tempdir().unwrap();
+        let mut config = listing(base.path(), &[("a", "one")]);
+        let sites = open(&config);
+        let authority = base.path().join("authority.pem");
+        fs::write(&authority, "no certificate").unwrap();
+        config.backends.listed[0].settings.ca_file = Some(authority);
+        let error = sites.renewed(&config, &Clients::default()).err().unwrap().to_string();
+        assert!(error.contains("authority.pem") && error.contains("no certificate in it"), "{error}");
+    }
+}

@@ -96,6 +96,7 @@ impl Pipeline {
         Ok(pipeline)
     }
 
+    /// Mends as these settings say.
     async fn mend_as(&self, config: &Config, media: &Path) -> Result<Take, EngineError> {
         let _turn = self.mending.acquire().await;
         let seconds = mend::mend(&config.ffmpeg, &self.base, config.reserve, media).await?;

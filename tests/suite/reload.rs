@@ -201,6 +201,15 @@ async fn who_may_read_the_metrics_and_what_is_logged_is_changed_at_once() {
 }
 
 #[actix_rt::test]
+async fn what_rust_log_says_of_a_module_stays_above_the_level() {
+    let environment = vec![("RUST_LOG", "talk_recorder=info".to_owned())];
+    let setup = Setup { recording: "engine = \"synthetic\"", environment, ..Setup::default() };
+    let mut scene = Scene::start(SERVER, setup).await;
+    let log = scene.reload(|text| text + "[logs]\nlevel = \"error\"\n").await;
+    assert!(log.contains(RELOADED), "{log}");
+}
+
+#[actix_rt::test]
 async fn what_needs_a_restart_is_named_and_the_rest_is_taken_over() {
     let mut scene = Scene::synthetic(SERVER).await;
     scene.press_record(Kind::Video).await;

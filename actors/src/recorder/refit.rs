@@ -13,7 +13,7 @@ use super::{Limits, Recorder};
 use crate::ports::Backend;
 
 /// Gives a recorder these from now on.
-#[derive(Clone, Message)]
+#[derive(Message)]
 #[rtype(result = "()")]
 pub struct Refit {
     /// The Nextcloud.

@@ -105,7 +105,6 @@ struct Round {
 }
 
 /// Where the files of a recorder are handed over. It may be another one at the next try.
-#[derive(Clone)]
 pub(super) struct Door {
     /// The Nextcloud.
     pub(super) backend: Arc<dyn Backend>,
