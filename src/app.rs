@@ -3,11 +3,12 @@
 //! What always holds:
 //! - every spool directory is locked before the first request is heard, or the server does not start;
 //! - the engine is given from outside, so that the same server records calls, or load, or a test;
-//! - actors live on the system that calls [`App::start`]; the caller outlives the app.
+//! - actors live on the system that calls [`App::start`], the metrics on a thread of their own there; the caller
+//!   outlives the app.
 
 use std::{cell::RefCell, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix::{Actor, Addr};
+use actix::{Actor, Addr, Arbiter};
 use actors::{
     ids::BackendId,
     metrics::Metrics,
@@ -55,6 +56,8 @@ pub enum StartupError {
 pub struct App {
     supervisor: Addr<Supervisor>,
     metrics: Addr<Metrics>,
+    /// The thread of the metrics: a scrape does not wait for the recorders, nor they for its long text.
+    arbiter: Arbiter,
     http: Http,
     /// What another configuration replaces.
     reload: Reload,
@@ -78,7 +81,9 @@ impl App {
         let traffic = Traffic::register(&mut registry);
         let outcome = Outcome::register(&mut registry);
         let usage = Usage::register(&mut registry, &current, Arc::clone(&slots), capacity);
-        let metrics = Metrics::new(listed.iter().cloned(), registry).start();
+        let metrics = Metrics::new(listed.iter().cloned(), registry);
+        let arbiter = Arbiter::new();
+        let metrics = Metrics::start_in_arbiter(&arbiter.handle(), |_| metrics);
         let sites = Arc::new(Sites::open(&config, &clients)?);
         let mut backends = listed;
         backends.extend(sites.left_behind());
@@ -118,7 +123,7 @@ impl App {
             controls,
             outcome,
         };
-        Ok(Self { supervisor, metrics, http, reload, _watch: watch })
+        Ok(Self { supervisor, metrics, arbiter, http, reload, _watch: watch })
     }
 
     /// Takes another configuration over, or goes on as before if there is anything wrong with it; the log has the reason.
@@ -167,5 +172,6 @@ impl App {
     /// Ends the service. What still runs is dropped, and taken up by the next start.
     pub async fn stop(self) {
         self.http.stop().await;
+        self.arbiter.stop();
     }
 }

@@ -3,7 +3,7 @@
 //! Each is parsed once, where it enters, and from then on it is safe as a directory name, as a label
 //! value and inside a script: no code behind the edge checks a name again.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -32,15 +32,15 @@ pub enum InvalidName {
 }
 
 /// One Nextcloud: the name of its configuration section, or its URL without trailing slash where
-/// any backend is allowed and none is listed. It is the value of the metrics label `backend`.
+/// any backend is allowed and none is listed. It is the value of the metrics label `backend`. A copy is cheap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct BackendId(String);
+pub struct BackendId(Arc<str>);
 
 impl BackendId {
     /// Stands for every backend that is allowed without being listed.
     pub fn allowall() -> Self {
-        Self("allowall".to_owned())
+        Self("allowall".into())
     }
 
     /// The id as configured.
@@ -96,7 +96,7 @@ impl FromStr for BackendId {
         if text.is_empty() {
             return Err(InvalidName::EmptyBackend);
         }
-        let id = Self(text.to_owned());
+        let id = Self(text.into());
         if id.directory_name().len() > LONGEST_DIRECTORY_NAME {
             Err(InvalidName::LongBackend)
         } else {
@@ -105,10 +105,10 @@ impl FromStr for BackendId {
     }
 }
 
-/// The token of a Talk room, as in its link.
+/// The token of a Talk room, as in its link. A copy is cheap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RoomToken(String);
+pub struct RoomToken(Arc<str>);
 
 impl RoomToken {
     /// The token itself.
@@ -123,7 +123,7 @@ impl FromStr for RoomToken {
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let fits = (4..=30).contains(&text.len());
         let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if fits && plain { Ok(Self(text.to_owned())) } else { Err(InvalidName::Room) }
+        if fits && plain { Ok(Self(text.into())) } else { Err(InvalidName::Room) }
     }
 }
 
@@ -190,7 +190,7 @@ impl TryFrom<String> for BackendId {
 
 impl From<BackendId> for String {
     fn from(id: BackendId) -> Self {
-        id.0
+        id.as_str().to_owned()
     }
 }
 
@@ -210,7 +210,7 @@ impl TryFrom<String> for RoomToken {
 
 impl From<RoomToken> for String {
     fn from(token: RoomToken) -> Self {
-        token.0
+        token.as_str().to_owned()
     }
 }
 

@@ -33,7 +33,7 @@ use series::Shown;
 pub use standings::{Standing, State};
 pub use uploads::Outcome;
 
-/// With more backends than these a series begins with its first news: a backend could have about 90.
+/// With more backends than these a series begins with its first news: a backend could have about 80.
 const FULLY_SHOWN: usize = 25;
 
 /// Owns the registry.
@@ -94,19 +94,21 @@ pub struct Reported {
 /// What the metrics are told.
 #[derive(Debug, Clone)]
 pub enum News {
-    /// Something happened to a recording.
+    /// A recording has moved.
+    Moved {
+        /// Which.
+        id: RecordingId,
+        /// What happened to it.
+        reports: Vec<Report>,
+        /// To where; nowhere once it is closed.
+        standing: Option<Standing>,
+    },
+    /// Something happened to a recording that stays where it is.
     Happened {
         /// To which.
         id: RecordingId,
         /// What.
         report: Report,
-    },
-    /// A recording has moved.
-    Stands {
-        /// Which.
-        id: RecordingId,
-        /// To where; nowhere once it is closed.
-        standing: Option<Standing>,
     },
     /// A recorder begins.
     RecorderBegins {

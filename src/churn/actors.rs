@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Addr, Arbiter, Context, Handler};
 use actors::{
     ids::{BackendId, RecordingId},
     metrics::{Format, Metrics, News, Reported, Scrape},
@@ -30,6 +30,7 @@ use tokio::{
 
 use super::{
     ledger::{Ledger, Told},
+    scraper::Scraper,
     script::{Script, moderator, room_position},
     target::Target,
 };
@@ -45,6 +46,8 @@ pub(super) struct Actors {
     ledger: Arc<Ledger>,
     supervisor: Addr<Supervisor>,
     metrics: Addr<Metrics>,
+    /// The thread of the metrics, as in the server.
+    arbiter: Arbiter,
     reports: Reports,
 }
 
@@ -54,7 +57,9 @@ impl Actors {
         let backends: Vec<BackendId> =
             script.backends().map(|name| name.parse()).collect::<Result<_, _>>()?;
         let ledger = Arc::new(Ledger::new(script.clone()));
-        let metrics = Metrics::new(backends.iter().cloned(), Registry::default()).start();
+        let (arbiter, metrics) =
+            (Arbiter::new(), Metrics::new(backends.iter().cloned(), Registry::default()));
+        let metrics = Metrics::start_in_arbiter(&arbiter.handle(), |_| metrics);
         let reports = Reports::default();
         let tap = Tap { metrics: metrics.clone(), reports: reports.clone() }.start();
         let spool = Spool::open(directory)?;
@@ -72,7 +77,7 @@ impl Actors {
             })
         };
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
-        Ok(Self { script: script.clone(), ledger, supervisor, metrics, reports })
+        Ok(Self { script: script.clone(), ledger, supervisor, metrics, arbiter, reports })
     }
 }
 
@@ -98,15 +103,27 @@ impl Target for Actors {
         Ok(sent.elapsed())
     }
 
-    async fn scrape(&self) -> anyhow::Result<String> {
-        Ok(self.metrics.send(Scrape { format: Format::OpenMetrics }).await??)
+    fn scraper(&self) -> anyhow::Result<Arc<dyn Scraper>> {
+        Ok(Arc::new(Questioner(self.metrics.clone())))
     }
 
     fn pid(&self) -> u32 {
         std::process::id()
     }
 
-    async fn stop(self: Box<Self>) {}
+    async fn stop(self: Box<Self>) {
+        self.arbiter.stop();
+    }
+}
+
+/// Asks the metrics without HTTP.
+struct Questioner(Addr<Metrics>);
+
+#[async_trait]
+impl Scraper for Questioner {
+    async fn scrape(&self) -> anyhow::Result<String> {
+        Ok(self.0.send(Scrape { format: Format::OpenMetrics }).await??)
+    }
 }
 
 /// When the reports came that somebody waits for, or may still come to wait for.
@@ -161,7 +178,9 @@ impl Handler<Reported> for Tap {
     type Result = ();
 
     fn handle(&mut self, reported: Reported, _: &mut Context<Self>) {
-        if let News::Happened { id, report: Report::Started } = &reported.news {
+        if let News::Moved { id, reports, .. } = &reported.news
+            && reports.contains(&Report::Started)
+        {
             self.reports.came(*id);
         }
         self.metrics.do_send(reported);

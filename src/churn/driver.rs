@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::{
     sync::watch,
@@ -19,6 +19,7 @@ use super::{
     gauges::{Gauges, resident_memory},
     ledger::Progress,
     report::LapFigures,
+    scraper::Scrapes,
     script::Script,
     target::Target,
     verdict::Verdict,
@@ -26,8 +27,6 @@ use super::{
 
 /// A recording that takes longer is lost.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// The pause between two scrapes.
-const SCRAPE: Duration = Duration::from_millis(250);
 
 /// Drives a target through the script.
 pub(super) struct Driver<'a> {
@@ -145,13 +144,11 @@ impl<'a> Driver<'a> {
 
     /// Scrapes until it fails.
     async fn scrape(&self) -> anyhow::Result<()> {
-        loop {
-            sleep(SCRAPE).await;
-            let begun = Instant::now();
-            let text = self.target.scrape().await?;
-            ensure!(!text.is_empty(), "a scrape was empty");
-            self.gauges.scrape.note(begun.elapsed());
+        let mut scrapes = Scrapes::begin(self.target.scraper()?);
+        while let Some(took) = scrapes.next().await {
+            self.gauges.scrape.note(took?);
         }
+        bail!("the scrapes broke off")
     }
 
     /// A line of progress, for ever.

@@ -14,13 +14,14 @@
 //! - load goes to this process, or to a server that it started itself on the loopback address.
 //!
 //! In reading order: [`Options`] here; `script`, `ledger`, `driver`; `target` with `actors` and `server`, to which
-//! `sink` is the Nextcloud; `gauges` measures meanwhile, `verdict` compares and `report` tells.
+//! `sink` is the Nextcloud; `gauges` and `scraper` measure meanwhile, `verdict` compares and `report` tells.
 
 mod actors;
 mod driver;
 mod gauges;
 mod ledger;
 mod report;
+mod scraper;
 mod script;
 mod server;
 mod sink;

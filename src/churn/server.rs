@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::{
     ledger::Ledger,
+    scraper::Scraper,
     script::{Script, moderator},
     sink::Sink,
     target::Target,
@@ -102,11 +103,10 @@ impl Target for Server {
         self.post(number, stop.to_string()).await
     }
 
-    async fn scrape(&self) -> anyhow::Result<String> {
-        // As Prometheus asks.
-        let request = self.client.get(format!("{}/metrics", self.url)).header("Accept", OPEN_METRICS);
-        let answer = request.send().await?;
-        Ok(answer.error_for_status()?.text().await?)
+    fn scraper(&self) -> anyhow::Result<Arc<dyn Scraper>> {
+        // A client's connections belong to the thread that uses it first.
+        let client = Client::builder().no_proxy().build()?;
+        Ok(Arc::new(Prometheus { client, url: format!("{}/metrics", self.url) }))
     }
 
     fn pid(&self) -> u32 {
@@ -116,6 +116,20 @@ impl Target for Server {
     async fn stop(mut self: Box<Self>) {
         // It is dropped, and so killed, anyway.
         drop(self.child.kill().await);
+    }
+}
+
+/// Scrapes as Prometheus does.
+struct Prometheus {
+    client: Client,
+    url: String,
+}
+
+#[async_trait]
+impl Scraper for Prometheus {
+    async fn scrape(&self) -> anyhow::Result<String> {
+        let answer = self.client.get(&self.url).header("Accept", OPEN_METRICS).send().await?;
+        Ok(answer.error_for_status()?.text().await?)
     }
 }
 

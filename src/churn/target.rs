@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::ledger::Ledger;
+use super::{ledger::Ledger, scraper::Scraper};
 
 /// Takes starts and stops.
 #[async_trait(?Send)]
@@ -18,8 +18,8 @@ pub(super) trait Target {
     /// Stops it; likewise.
     async fn stop_recording(&self, number: u64) -> anyhow::Result<Duration>;
 
-    /// The text of the metrics.
-    async fn scrape(&self) -> anyhow::Result<String>;
+    /// Who asks for its metrics.
+    fn scraper(&self) -> anyhow::Result<Arc<dyn Scraper>>;
 
     /// The process that records.
     fn pid(&self) -> u32;

@@ -29,13 +29,14 @@ pub(super) async fn compare(
     recordings: u64,
 ) -> anyhow::Result<Verdict> {
     let wanted = script.counts(recordings);
-    let mut verdict = judge(&wanted, &target.scrape().await?);
+    let scraper = target.scraper()?;
+    let mut verdict = judge(&wanted, &scraper.scrape().await?);
     for _ in 0..TRIES {
         if verdict.differences.is_empty() {
             break;
         }
         sleep(PAUSE).await;
-        verdict = judge(&wanted, &target.scrape().await?);
+        verdict = judge(&wanted, &scraper.scrape().await?);
     }
     Ok(verdict)
 }

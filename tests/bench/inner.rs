@@ -3,13 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use actix::{Actor as _, Addr};
 use actors::{
     ids::{BackendId, RecordingId},
-    metrics::{Format, Metrics, News, Reported, Scrape},
-    recording::{Actor, EndReason, Event, Kind, Order, Recording, Report},
+    metrics::{Format, Metrics, News, Outcome, Reported, Scrape, Standing, State},
+    recording::{Actor, EndReason, Event, Kind, Order, Recording, Rejection, Report},
     spool::Spool,
 };
 use divan::{Bencher, black_box, counter::ItemsCount};
@@ -91,9 +91,46 @@ fn ten_thousand_messages_to_the_metrics(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// Backends of which nothing but the five is told.
 #[divan::bench(args = [1, 100, 1000, 10_000])]
-fn a_text_of_the_metrics(bencher: Bencher<'_, '_>, backends: usize) {
+fn a_text_of_quiet_metrics(bencher: Bencher<'_, '_>, backends: usize) {
     let (system, metrics) = metrics(backends);
     let scrape = async || metrics.send(Scrape { format: Format::OpenMetrics }).await.unwrap().unwrap();
     bencher.bench_local(|| system.block_on(scrape()));
+}
+
+/// Backends that record, fail, upload and refuse: each with some fifty series.
+#[divan::bench(args = [100, 1000])]
+fn a_text_of_busy_metrics(bencher: Bencher<'_, '_>, backends: usize) {
+    let (system, metrics) = metrics(backends);
+    let text = system.block_on(async {
+        for number in 0..backends {
+            for news in news_of_a_busy_backend() {
+                metrics.send(Reported { backend: backend(number), news }).await.unwrap();
+            }
+        }
+        metrics.send(Scrape { format: Format::OpenMetrics }).await.unwrap().unwrap()
+    });
+    let series = text.lines().filter(|line| !line.starts_with('#')).count();
+    let scrape = async || metrics.send(Scrape { format: Format::OpenMetrics }).await.unwrap().unwrap();
+    bencher.counter(ItemsCount::new(series)).bench_local(|| system.block_on(scrape()));
+}
+
+fn news_of_a_busy_backend() -> Vec<News> {
+    let states = State::ALL.map(|state| {
+        let standing = Some(Standing { state, accepted_at: Timestamp::now(), upload_since: None });
+        News::Moved { id: RecordingId::random(), reports: Vec::new(), standing }
+    });
+    let id = RecordingId::random();
+    let reports = [
+        Report::Started,
+        Report::Rolling,
+        Report::Ended(EndReason::Moderator),
+        Report::UploadFailed,
+        Report::Finished { seconds: 60.0 },
+        Report::Rejected(Rejection::Full),
+    ];
+    let outcomes = [Outcome::Stored, Outcome::Refused];
+    let tries = outcomes.map(|outcome| News::UploadTried { outcome, took: Duration::from_secs(1), bytes: 1 });
+    states.into_iter().chain(reports.map(|report| News::Happened { id, report })).chain(tries).collect()
 }

@@ -112,7 +112,10 @@ impl Board {
     pub(super) fn hear(&mut self, news: News) {
         match news {
             News::Happened { id, report } => self.happened(id, report),
-            News::Stands { id, standing } => {
+            News::Moved { id, reports, standing } => {
+                for report in reports {
+                    self.happened(id, report);
+                }
                 self.standings.set(id, standing);
                 if !self.standings.is_live(id) {
                     self.running.end(id);

@@ -30,7 +30,8 @@ pub(super) struct Families {
     total: Family<Labels, Counter>,
     duration: Family<Labels, Counter<f64, AtomicU64>>,
     ended: Family<Labels, Counter>,
-    start_duration: Family<Labels, Histogram, fn() -> Histogram>,
+    /// Of all backends: how long a recording takes to begin is a matter of this machine.
+    start_duration: Histogram,
 }
 
 impl Families {
@@ -68,7 +69,7 @@ impl Families {
                 "Recordings that came to their end, by its reason",
                 None,
             ),
-            start_duration: Family::new_with_constructor(|| Histogram::new(START_BOUNDS)),
+            start_duration: Histogram::new(START_BOUNDS),
         };
         register(
             registry,
@@ -123,7 +124,7 @@ impl Counts {
             total: families.total.get_or_create_owned(&labels),
             duration: families.duration.get_or_create_owned(&labels),
             ended: Each::new(&families.ended, backend, "reason", &EndReason::ALL, EndReason::name, shown),
-            start_duration: families.start_duration.get_or_create_owned(&labels),
+            start_duration: families.start_duration.clone(),
         }
     }
 

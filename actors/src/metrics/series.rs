@@ -1,23 +1,36 @@
 //! What the parts of the registry have in common: labels, and series that come in closed sets or come and go.
 
-use std::sync::atomic::AtomicU64;
+use std::{fmt, sync::atomic::AtomicU64};
 
 use prometheus_client::{
+    encoding::{EncodeLabel, EncodeLabelSet, LabelSetEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Metric, Registry, Unit},
 };
 
 use crate::ids::BackendId;
 
-/// The labels of a series: `backend`, and for some families one more with few values.
-pub(super) type Labels = Vec<(&'static str, String)>;
+/// The labels of a series: `backend`, and for some families one more with a word of a closed set. They take no memory
+/// of their own, since there may be very many.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Labels {
+    backend: BackendId,
+    word: Option<(&'static str, &'static str)>,
+}
+
+impl EncodeLabelSet for Labels {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        ("backend", self.backend.as_str()).encode(encoder.encode_label())?;
+        self.word.map_or(Ok(()), |word| word.encode(encoder.encode_label()))
+    }
+}
 
 /// A gauge of seconds, or of anything else that is no whole number.
 pub(super) type Real = Gauge<f64, AtomicU64>;
 
 /// The label of a backend.
 pub(super) fn labels(backend: &BackendId) -> Labels {
-    vec![("backend", backend.to_string())]
+    Labels { backend: backend.clone(), word: None }
 }
 
 /// Makes a family of the registry. The name of a counter gets its `_total` later, and a unit is appended.
@@ -61,7 +74,7 @@ pub(super) enum Shown {
 /// One series for each word of a closed set.
 pub(super) struct Each<K, M> {
     family: Family<Labels, M>,
-    backend: String,
+    backend: BackendId,
     label: &'static str,
     name: fn(K) -> &'static str,
     series: Vec<(K, M)>,
@@ -76,7 +89,7 @@ impl<K: Copy + PartialEq, M: Clone + Default> Each<K, M> {
         name: fn(K) -> &'static str,
         shown: Shown,
     ) -> Self {
-        let (family, backend) = (family.clone(), backend.to_string());
+        let (family, backend) = (family.clone(), backend.clone());
         let mut each = Self { family, backend, label, name, series: Vec::new() };
         if shown == Shown::FromTheStart {
             for word in words {
@@ -91,7 +104,7 @@ impl<K: Copy + PartialEq, M: Clone + Default> Each<K, M> {
         if let Some((_, series)) = self.series.iter().find(|(known, _)| *known == word) {
             return series.clone();
         }
-        let labels = vec![("backend", self.backend.clone()), (self.label, (self.name)(word).to_owned())];
+        let labels = Labels { backend: self.backend.clone(), word: Some((self.label, (self.name)(word))) };
         let series = self.family.get_or_create_owned(&labels);
         self.series.push((word, series.clone()));
         series

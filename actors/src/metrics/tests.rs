@@ -35,7 +35,8 @@ impl Scene {
     }
 
     async fn stands(&self, id: RecordingId, state: Option<State>) {
-        self.hear(News::Stands { id, standing: state.map(|state| standing(state, 100)) }).await;
+        let standing = state.map(|state| standing(state, 100));
+        self.hear(News::Moved { id, reports: Vec::new(), standing }).await;
     }
 
     async fn scrape(&self, format: Format) -> String {
@@ -235,10 +236,9 @@ async fn a_start_takes_from_the_acceptance_to_the_first_frame() {
     tokio::time::sleep(Duration::from_secs(6)).await;
     scene.happened(&[Report::Rolling]).await;
     let text = scene.scrape(Format::Classic).await;
-    for bucket in ["{le=\"5.0\",backend=\"cloud\"} 0\n", "{le=\"7.5\",backend=\"cloud\"} 1\n"] {
-        assert!(text.contains(&format!("recording_start_duration_seconds_bucket{bucket}")), "{text}");
+    for sample in ["bucket{le=\"5.0\"} 0\n", "bucket{le=\"7.5\"} 1\n", "count 1\n"] {
+        assert!(text.contains(&format!("recording_start_duration_seconds_{sample}")), "{text}");
     }
-    assert_eq!(scene.count("start_duration_seconds_count", "").await, "1");
 }
 
 #[actix_rt::test]
@@ -262,7 +262,8 @@ async fn the_oldest_is_shown_while_there_is_one() {
         vec![(older, standing(State::Recording, 1000)), (younger, standing(State::Recording, 2000))];
     scene.hear(News::RecorderBegins { recordings }).await;
     assert_eq!(scene.count("recordings_oldest_timestamp_seconds", "").await, "1000.0");
-    scene.hear(News::Stands { id: older, standing: Some(standing(State::Uploading, 1000)) }).await;
+    let standing = Some(standing(State::Uploading, 1000));
+    scene.hear(News::Moved { id: older, reports: Vec::new(), standing }).await;
     assert_eq!(scene.count("recordings_oldest_timestamp_seconds", "").await, "2000.0");
     assert_eq!(scene.count("upload_oldest_timestamp_seconds", "").await, "1050.0");
     scene.stands(older, None).await;

@@ -112,20 +112,18 @@ impl Recorder {
 
     /// What follows from a step that is journalled.
     fn follow(&mut self, step: Step, ctx: &mut Context<Self>) {
-        let id = step.next.id;
-        for report in &step.reports {
-            self.report(News::Happened { id, report: *report });
-        }
-        self.report(News::Stands { id, standing: Standing::of(&step.next) });
-        self.note_end(&step.next);
+        let Step { next, reports, effects } = step;
+        let id = next.id;
+        self.report(News::Moved { id, reports, standing: Standing::of(&next) });
+        self.note_end(&next);
         if let Some(take) = self.takes.get_mut(&id) {
             take.saving = false;
-            take.recording = step.next;
+            take.recording = next;
             if !take.recording.phase.is_live() {
                 take.slot = None;
             }
         }
-        for effect in &step.effects {
+        for effect in &effects {
             self.perform(id, effect, ctx);
         }
         self.work_off(id, ctx);
