@@ -6,30 +6,31 @@
 //! - actors live on the system that calls [`App::start`], the metrics on a thread of their own there; the caller
 //!   outlives the app.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{cell::RefCell, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix::{Actor, Addr, Arbiter, Recipient};
+use actix::{Actor, Addr, Arbiter};
 use actors::{
     ids::BackendId,
-    metrics::{Format, Metrics, Scrape},
+    metrics::Metrics,
     ports::Engine,
     recorder::{Census, Drain, RecordingState, Running, World},
     spool::SpoolError,
-    supervisor::{Ping, Supervisor},
+    supervisor::Supervisor,
 };
 use prometheus_client::registry::Registry;
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::sleep,
 };
 
 use crate::{
     capacity,
     client::{Clients, SetupError},
-    config::Config,
+    config::{ConfigError, Holder, Loaded},
     control::Control,
-    http::{BindError, Doorway, Http, Traffic},
+    http::{self, BindError, Doorway, Http, Traffic},
+    reload::{Outcome, Reload},
     sites::Sites,
     usage::Usage,
 };
@@ -58,8 +59,8 @@ pub struct App {
     /// The thread of the metrics: a scrape does not wait for the recorders, nor they for its long text.
     arbiter: Arbiter,
     http: Http,
-    /// One a spool.
-    _controls: Vec<Control>,
+    /// What another configuration replaces.
+    reload: Reload,
     /// Looks at processes and disks.
     _watch: JoinSet<()>,
 }
@@ -69,45 +70,65 @@ impl App {
     ///
     /// # Errors
     /// When a spool, a certificate or an address cannot be used.
-    pub fn start(
-        config: Arc<Config>,
-        engine: Arc<dyn Engine>,
-        clients: &mut Clients,
-    ) -> Result<Self, StartupError> {
+    pub fn start(holder: Holder, engine: Arc<dyn Engine>, clients: Clients) -> Result<Self, StartupError> {
+        let current = holder.current();
+        let config = current.get();
         let listed: Vec<BackendId> =
             config.backends.listed.iter().map(|backend| backend.id.clone()).collect();
         let capacity = capacity::slots(&config);
         let slots = Arc::new(Semaphore::new(capacity));
         let mut registry = Registry::default();
         let traffic = Traffic::register(&mut registry);
-        let usage = Usage::register(&mut registry, &config, Arc::clone(&slots), capacity);
+        let outcome = Outcome::register(&mut registry);
+        let usage = Usage::register(&mut registry, &current, Arc::clone(&slots), capacity);
         let metrics = Metrics::new(listed.iter().cloned(), registry);
         let arbiter = Arbiter::new();
         let metrics = Metrics::start_in_arbiter(&arbiter.handle(), |_| metrics);
-        let sites = Sites::open(&config, clients)?;
+        let sites = Arc::new(Sites::open(&config, &clients)?);
         let mut backends = listed;
         backends.extend(sites.left_behind());
-        let recipient = metrics.clone().recipient();
-        let settings = Arc::clone(&config);
+        let sites = watch::Sender::new(sites);
+        let (recipient, known, settings) = (metrics.clone().recipient(), sites.subscribe(), current.clone());
         let world_of = move |backend: &BackendId| {
-            let (client, drawer) = sites.of(backend)?;
+            let (client, drawer) = known.borrow().of(backend)?;
             Some(World {
                 engine: engine.clone(),
                 backend: client,
                 drawer,
                 metrics: recipient.clone(),
-                limits: capacity::limits_of(backend, &settings),
+                limits: capacity::limits_of(backend, &settings.get()),
                 slots: slots.clone(),
             })
         };
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
         let control = |spool| Control::listen(spool, supervisor.clone());
-        let controls = config.backends.directories().into_iter().filter_map(control).collect();
-        let doorway = Doorway { config, supervisor: supervisor.clone(), metrics: metrics.clone(), traffic };
+        let controls = RefCell::new(sites.borrow().directories().filter_map(control).collect());
+        let doorway = Doorway {
+            config: current,
+            supervisor: supervisor.clone(),
+            metrics: metrics.clone(),
+            traffic,
+            at_most: capacity,
+            last_reload: outcome.successful(),
+        };
         // The spools exist now, so that the first scrape finds their disks.
         let watch = usage.watch();
         let http = Http::start(doorway)?;
-        Ok(Self { supervisor, metrics, arbiter, http, _controls: controls, _watch: watch })
+        let reload = Reload {
+            holder,
+            sites,
+            clients,
+            metrics: metrics.clone(),
+            supervisor: supervisor.clone(),
+            controls,
+            outcome,
+        };
+        Ok(Self { supervisor, metrics, arbiter, http, reload, _watch: watch })
+    }
+
+    /// Takes another configuration over, or goes on as before if there is anything wrong with it; the log has the reason.
+    pub(crate) async fn reload(&self, load: impl FnOnce() -> Result<Loaded, ConfigError> + Send + 'static) {
+        self.reload.reload(load).await;
     }
 
     /// The addresses that are served.
@@ -129,7 +150,7 @@ impl App {
     /// Whether the actors that everybody needs work off their mailboxes.
     pub async fn answers_within(&self, limit: Duration) -> bool {
         let (supervisor, metrics) = (self.supervisor.clone().recipient(), self.metrics.clone().recipient());
-        answer_within(limit, &supervisor, &metrics).await
+        http::pulse_within(limit, &supervisor, &metrics).await.is_some()
     }
 
     /// Returns when a part is gone that the server cannot do without.
@@ -152,58 +173,5 @@ impl App {
     pub async fn stop(self) {
         self.http.stop().await;
         self.arbiter.stop();
-    }
-}
-
-async fn answer_within(limit: Duration, supervisor: &Recipient<Ping>, metrics: &Recipient<Scrape>) -> bool {
-    let answers = async {
-        let scraped = metrics.send(Scrape { format: Format::Classic }).await;
-        supervisor.send(Ping).await.is_ok() && scraped.is_ok()
-    };
-    timeout(limit, answers).await.unwrap_or(false)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fmt, future::pending};
-
-    use actix::{AsyncContext, Context, Handler, WrapFuture};
-
-    use super::*;
-
-    /// An actor that never comes to its mailbox.
-    struct Stuck;
-
-    impl Actor for Stuck {
-        type Context = Context<Self>;
-
-        fn started(&mut self, ctx: &mut Self::Context) {
-            ctx.wait(pending::<()>().into_actor(self));
-        }
-    }
-
-    impl Handler<Ping> for Stuck {
-        type Result = ();
-
-        fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
-    }
-
-    impl Handler<Scrape> for Stuck {
-        type Result = Result<String, fmt::Error>;
-
-        fn handle(&mut self, _: Scrape, _: &mut Self::Context) -> Self::Result {
-            Ok(String::new())
-        }
-    }
-
-    #[actix_rt::test]
-    async fn a_stuck_supervisor_or_metrics_is_noticed() {
-        let limit = Duration::from_millis(200);
-        let supervisor = Supervisor::start_with(Vec::new(), Box::new(|_| None)).recipient();
-        let metrics = Metrics::new([], Registry::default()).start().recipient();
-        let stuck = Stuck.start();
-        assert!(answer_within(limit, &supervisor, &metrics).await);
-        assert!(!answer_within(limit, &stuck.clone().recipient(), &metrics).await);
-        assert!(!answer_within(limit, &supervisor, &stuck.recipient()).await);
     }
 }

@@ -3,7 +3,14 @@
 //! Redirects are not followed and no cookie is kept: a POST that is redirected loses its body. A request has no time
 //! limit but the one for its connection: whoever sends it sets one that fits.
 
-use std::{collections::HashMap, error::Error, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    error::Error,
+    fs, mem,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use actors::ids::BackendId;
 use reqwest::{Certificate, Client, Response, redirect::Policy};
@@ -37,9 +44,9 @@ pub enum SetupError {
 }
 
 /// The clients of all backends. Those that trust the same certificates share one, since each holds every authority
-/// that the system trusts: some MiB.
-#[derive(Debug, Default)]
-pub struct Clients(HashMap<Trust, Client>);
+/// that the system trusts: some MiB. Copies of this share the same clients.
+#[derive(Debug, Clone, Default)]
+pub struct Clients(Arc<Mutex<HashMap<Trust, Client>>>);
 
 /// What a client believes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,17 +61,29 @@ impl Clients {
     /// # Errors
     /// When its certificates cannot be read, or the system has none.
     pub(crate) fn for_backend(
-        &mut self,
+        &self,
         backend: &BackendId,
         settings: &BackendSettings,
     ) -> Result<Client, SetupError> {
         let trust = Trust { ca_file: settings.ca_file.clone(), skip_verify: settings.skip_verify };
-        if let Some(client) = self.0.get(&trust) {
+        let mut clients = self.locked();
+        if let Some(client) = clients.get(&trust) {
             return Ok(client.clone());
         }
         let client = make(backend, settings)?;
-        self.0.insert(trust, client.clone());
+        clients.insert(trust, client.clone());
         Ok(client)
+    }
+
+    /// From now on these are handed out, which have read their certificates later.
+    pub(crate) fn renew(&self, fresh: &Self) {
+        let fresh = mem::take(&mut *fresh.locked());
+        *self.locked() = fresh;
+    }
+
+    /// No code that holds the lock can panic half-way through a change.
+    fn locked(&self) -> MutexGuard<'_, HashMap<Trust, Client>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`churn`]: many synthetic recordings through the real actors, each of them counted;
 //! - [`app`]: the wiring, from a configuration and an engine to a running server;
 //! - [`config`]: settings, from TOML or the reference's INI, checked when they are loaded;
+//! - `reload`: another configuration for a running server;
 //! - [`http`]: what Nextcloud and Prometheus ask for;
 //! - [`nextcloud`]: what Nextcloud is told and given;
 //! - [`client`]: the HTTP client of a backend;
@@ -30,6 +31,7 @@ pub mod http;
 pub mod logging;
 pub mod nextcloud;
 pub mod pipeline;
+mod reload;
 mod service;
 pub mod signaling;
 pub mod signature;

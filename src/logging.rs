@@ -1,16 +1,18 @@
 //! What a log line looks like: one line an event, its facts as `key=value` behind the sentence.
 //!
-//! Under systemd the journal knows the time, and the level is written the way it wants it.
+//! Under systemd the journal knows the time, and the level is written the way it wants it. The level may be changed at any
+//! time; a line is written by the logger that stands when it comes.
 
 use std::{
     env,
     fmt::Write as _,
     io::{self, Write},
+    sync::{Arc, PoisonError, RwLock},
 };
 
-use env_logger::{Builder, fmt::Formatter};
+use env_logger::{Builder, Logger, fmt::Formatter};
 use log::{
-    Level, LevelFilter, Record,
+    Level, LevelFilter, Log, Metadata, Record,
     kv::{Error, Key, Value, VisitSource},
 };
 
@@ -18,8 +20,44 @@ use log::{
 const TALKATIVE: [&str; 6] =
     ["actix_server", "actix_http", "hyper", "rustls", "tungstenite", "tokio_tungstenite"];
 
+/// What writes at the moment.
+static STANDING: Standing = Standing(RwLock::new(None));
+
+struct Standing(RwLock<Option<Arc<Logger>>>);
+
+impl Standing {
+    fn get(&self) -> Option<Arc<Logger>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Log for Standing {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.get().is_some_and(|logger| logger.enabled(metadata))
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if let Some(logger) = self.get() {
+            logger.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        if let Some(logger) = self.get() {
+            logger.flush();
+        }
+    }
+}
+
 /// Sends everything from this level up to standard error. `RUST_LOG` overrides it for single modules.
 pub fn start(level: LevelFilter) {
+    // A second call, as in tests, finds it there.
+    drop(log::set_logger(&STANDING));
+    change(level);
+}
+
+/// The same from now on with another level.
+pub(crate) fn change(level: LevelFilter) {
     let mut builder = Builder::new();
     builder.filter_level(level);
     for module in TALKATIVE {
@@ -31,8 +69,9 @@ pub fn start(level: LevelFilter) {
     } else {
         builder.format(line);
     }
-    // A second call, as in tests, changes nothing.
-    drop(builder.try_init());
+    let logger = builder.build();
+    log::set_max_level(logger.filter());
+    *STANDING.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(logger));
 }
 
 fn line(formatter: &mut Formatter, record: &Record<'_>) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! What the service manager hears from the server (systemd's `sd_notify`); nothing where nobody listens.
 //!
 //! - `READY` when requests are served, `STATUS` with what is going on, `STOPPING` when the end begins;
+//! - `RELOADING` when the configuration is read again, and `READY` when that is over, whatever came of it;
 //! - while the end takes its time, the manager is asked for more, again and again;
 //! - the watchdog is fed only while the actors that everybody needs answer. A recorder that is held up, by a slow
 //!   disk say, is no reason to end the recordings of all the others.
@@ -38,6 +39,26 @@ impl Service {
     pub(crate) fn of_environment() -> Self {
         let listens = env::var_os("NOTIFY_SOCKET").is_some();
         Self { listens, watchdog: sd_notify::watchdog_enabled(), stopping: Cell::new(false) }
+    }
+
+    /// The configuration is being read again. Without the time, newer managers do not believe it.
+    pub(crate) fn reloading(&self) {
+        if self.stopping.get() {
+            return;
+        }
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => {
+                tell(&[NotifyState::Reloading, now, NotifyState::Status("reloading the configuration")]);
+            }
+            Err(error) => log::warn!(error:%; "the service manager cannot be told anything"),
+        }
+    }
+
+    /// It is over.
+    pub(crate) fn reloaded(&self) {
+        if !self.stopping.get() {
+            ready();
+        }
     }
 
     /// The server has begun to end, and waits for this.

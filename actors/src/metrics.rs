@@ -57,13 +57,18 @@ impl Metrics {
         let are_few = backends.len() <= FULLY_SHOWN;
         let shown = if are_few { Shown::FromTheStart } else { Shown::WithTheFirstNews };
         let mut metrics = Self { registry, outside, families, shown, boards: HashMap::new(), last_length: 0 };
-        for backend in &backends {
-            metrics.families.know(backend);
-            if metrics.shown == Shown::FromTheStart {
-                metrics.board(backend.clone());
+        metrics.know(&backends);
+        metrics
+    }
+
+    /// Makes series at 0 exist, where they do not yet.
+    fn know(&mut self, backends: &[BackendId]) {
+        for backend in backends {
+            self.families.know(backend);
+            if self.shown == Shown::FromTheStart {
+                self.board(backend.clone());
             }
         }
-        metrics
     }
 
     fn board(&mut self, backend: BackendId) -> &mut Board {
@@ -140,6 +145,22 @@ impl Handler<Reported> for Metrics {
     }
 }
 
+/// These backends may record, too: they stand at 0 from now on, as if they had been there from the start.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Known {
+    /// Which.
+    pub backends: Vec<BackendId>,
+}
+
+impl Handler<Known> for Metrics {
+    type Result = ();
+
+    fn handle(&mut self, Known { backends }: Known, _: &mut Context<Self>) {
+        self.know(&backends);
+    }
+}
+
 /// How the text shall be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -171,6 +192,17 @@ impl Handler<Scrape> for Metrics {
             Format::Classic => exposition::to_classic(&open_metrics),
         })
     }
+}
+
+/// Answered as long as the actor works off its mailbox.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Ping;
+
+impl Handler<Ping> for Metrics {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ mod effects;
 mod limits;
 mod narration;
 mod orders;
+mod refit;
 mod rooms;
 mod salvage;
 mod telling;
@@ -50,7 +51,9 @@ mod uploading;
 use disk::Disk;
 pub use limits::Limits;
 pub use orders::{Discard, NotWaiting, Retry};
+pub use refit::Refit;
 use telling::Telling;
+use uploading::Door;
 
 /// What a recorder works with.
 #[derive(Clone)]
@@ -80,8 +83,8 @@ pub struct Recorder {
     counter: u64,
     draining: bool,
     drained: Vec<oneshot::Sender<Vec<RecordingState>>>,
-    /// A permit for each upload under way: the others of this backend wait.
-    uploads: Arc<Semaphore>,
+    /// Where files are handed over.
+    door: watch::Sender<Door>,
     /// Files are made whole one at a time.
     salvages: Arc<Semaphore>,
     /// A look at the disk and the clock is due.
@@ -108,6 +111,8 @@ struct Take {
     stop: watch::Sender<bool>,
     accepted: Instant,
     telling: Option<Telling>,
+    /// What it may take, as it was when the recording was begun.
+    limits: Limits,
     /// Held as long as the engine is at work.
     slot: Option<OwnedSemaphorePermit>,
     /// Lets a round of upload tries that waits begin.
@@ -117,7 +122,7 @@ struct Take {
 }
 
 impl Take {
-    fn new(number: u64, recording: Recording) -> Self {
+    fn new(number: u64, recording: Recording, limits: Limits) -> Self {
         Self {
             number,
             recording,
@@ -128,6 +133,7 @@ impl Take {
             stop: watch::Sender::new(false),
             accepted: Instant::now(),
             telling: None,
+            limits,
             slot: None,
             hurry: Arc::default(),
             round: None,
@@ -138,7 +144,8 @@ impl Take {
 impl Recorder {
     /// A recorder that first takes up what lies in the spool. `obituary` is dropped with it.
     pub fn new(backend: BackendId, world: World, draining: bool, obituary: Box<dyn Send>) -> Self {
-        let uploads = Arc::new(Semaphore::new(world.limits.uploads));
+        let turns = Arc::new(Semaphore::new(world.limits.uploads));
+        let door = watch::Sender::new(Door { backend: Arc::clone(&world.backend), turns });
         let disk = Disk::new(world.drawer.clone());
         Self {
             backend,
@@ -149,7 +156,7 @@ impl Recorder {
             counter: 0,
             draining,
             drained: Vec::new(),
-            uploads,
+            door,
             salvages: Arc::new(Semaphore::new(1)),
             looking: false,
             is_blind: false,
@@ -172,7 +179,7 @@ impl Recorder {
         for Entry { recording, media, touched_at } in contents.entries {
             let id = recording.id;
             let number = self.next_number();
-            self.takes.insert(id, Take::new(number, recording));
+            self.takes.insert(id, Take::new(number, recording, self.world.limits));
             self.advance(id, Event::Recovered { media: media.is_some(), cut_at: touched_at }, ctx);
         }
         self.look_soon(ctx);

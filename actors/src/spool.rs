@@ -15,7 +15,7 @@
 //! - a drawer has one writer: once its [`successor`](Drawer::successor) is there, the older one is refused, also
 //!   with a write that was on its way.
 //!
-//! Every call waits for the disk: actors make them on the blocking pool.
+//! Every call but [`Spool::drawer`] waits for the disk: actors make them on the blocking pool.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,10 @@ use std::{
     io::{self, Write},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -87,7 +90,16 @@ pub struct Spool {
     root: PathBuf,
     lock: Arc<File>,
     /// The newest writer of each drawer.
-    newest: Arc<Mutex<HashMap<BackendId, Arc<RwLock<u64>>>>>,
+    newest: Arc<Mutex<HashMap<BackendId, Arc<Newest>>>>,
+}
+
+/// The newest writer of a drawer.
+#[derive(Debug, Default)]
+struct Newest {
+    /// Changed by whoever holds `writing` for itself.
+    generation: AtomicU64,
+    /// Held for reading while something is written.
+    writing: RwLock<()>,
 }
 
 impl Spool {
@@ -126,11 +138,11 @@ impl Spool {
         Ok(backends)
     }
 
-    /// One backend's part of the spool.
+    /// One backend's part of the spool. Does not wait for the disk.
     pub fn drawer(&self, backend: &BackendId) -> Drawer {
         let mut writers = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = Arc::clone(writers.entry(backend.clone()).or_default());
-        let generation = *newest.read().unwrap_or_else(PoisonError::into_inner);
+        let generation = newest.generation.load(Ordering::SeqCst);
         Drawer {
             directory: self.root.join(backend.directory_name()),
             generation,
@@ -145,8 +157,7 @@ impl Spool {
 pub struct Drawer {
     directory: PathBuf,
     generation: u64,
-    /// The generation that may write. Held for reading while something is written.
-    newest: Arc<RwLock<u64>>,
+    newest: Arc<Newest>,
     /// The spool stays ours while anybody writes to it.
     _lock: Arc<File>,
 }
@@ -195,15 +206,15 @@ impl Drawer {
     /// refused from then on.
     #[must_use]
     pub fn successor(&self) -> Self {
-        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
-        *newest += 1;
-        Self { generation: *newest, ..self.clone() }
+        let _alone = self.newest.writing.write().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.newest.generation.fetch_add(1, Ordering::SeqCst) + 1;
+        Self { generation, ..self.clone() }
     }
 
     /// Writes unless another recorder has taken over.
     fn write(&self, write: impl FnOnce() -> Result<(), SpoolError>) -> Result<(), SpoolError> {
-        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
-        if *newest == self.generation {
+        let _writing = self.newest.writing.read().unwrap_or_else(PoisonError::into_inner);
+        if self.newest.generation.load(Ordering::SeqCst) == self.generation {
             write()
         } else {
             Err(SpoolError::TakenOver { path: self.directory.clone() })

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{
     ids::BackendId,
     metrics::{News, Reported},
-    recorder::{Census, Drain, Recorder, RecordingState, World},
+    recorder::{self, Census, Drain, Recorder, RecordingState, World},
 };
 
 /// The pause before a first restart.
@@ -233,15 +233,49 @@ impl Handler<Census> for Supervisor {
     }
 }
 
-/// Answered as long as the supervisor works off its mailbox, whatever the recorders are at.
-#[derive(Debug, Clone, Copy, Message)]
+/// What the recorders work with is another than before, as [`WorldOf`] tells from now on: each gets what is new, and
+/// every backend named here has a recorder. Answered when it is on its way to all of them.
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Ping;
+pub struct Refit {
+    /// Backends that may be new.
+    pub backends: Vec<BackendId>,
+}
 
-impl Handler<Ping> for Supervisor {
+impl Handler<Refit> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
+    /// A recorder that is being made again asks for its world then.
+    fn handle(&mut self, Refit { backends }: Refit, ctx: &mut Context<Self>) {
+        for (backend, slot) in &self.slots {
+            if let (Some(recorder), Some(world)) = (&slot.recorder, (self.world_of)(backend)) {
+                recorder.do_send(recorder::Refit { backend: world.backend, limits: world.limits });
+            }
+        }
+        for backend in &backends {
+            self.recorder_of(backend, ctx);
+        }
+    }
+}
+
+/// Answered as long as the supervisor works off its mailbox, whatever the recorders are at.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Pulse")]
+pub struct Ping;
+
+/// The supervisor is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, MessageResponse)]
+pub struct Pulse {
+    /// No recording is begun any more.
+    pub draining: bool,
+}
+
+impl Handler<Ping> for Supervisor {
+    type Result = Pulse;
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) -> Pulse {
+        Pulse { draining: self.draining }
+    }
 }
 
 #[cfg(test)]

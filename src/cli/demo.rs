@@ -24,7 +24,7 @@ use tokio::time::sleep;
 use crate::{
     app::App,
     client::Clients,
-    config::{Backend, BackendSettings, Browser, Config},
+    config::{Backend, BackendSettings, Browser, Config, Holder},
     demo::{
         Kind,
         cloud::{Cloud, Settings},
@@ -132,11 +132,10 @@ impl Stage {
         (settings.video_width, settings.video_height) = (options.width, options.height);
         let urls = vec![cloud.address().to_owned()];
         config.backends.listed = vec![Backend { id: "demo".parse()?, urls, settings }];
-        let config = Arc::new(config);
-        let engine = Pipeline::in_directory(Arc::clone(&config), directory.path().join("run"))?;
-        let mut clients = Clients::default();
-        let engine = Watched::new(engine, Arc::clone(&config), &mut clients)?;
-        let app = App::start(config, Arc::new(engine), &mut clients)?;
+        let (holder, clients) = (Holder::new(config), Clients::default());
+        let engine = Pipeline::in_directory(holder.current(), directory.path().join("run"))?;
+        let engine = Watched::new(engine, holder.current(), clients.clone());
+        let app = App::start(holder, Arc::new(engine), clients)?;
         let address = app.addresses().first().context("no address is served")?;
         let url = format!("http://{address}");
         cloud.use_recorder(&url);

@@ -7,11 +7,14 @@
 //! In reading order: `load` finds a file and merges it with the `environment`; `ini` (with `interpolation`) and
 //! `toml_file` make a `layer` of it; `settings` reads a key from the merged layers; `check`, `backends` and
 //! `signaling` and `limits` build what stands here, with `values` and `addresses` for single values and `defaults`
-//! for the rest; `report` collects what is wrong, and `keys` knows every name. `lookup` answers who may record.
+//! for the rest; `report` collects what is wrong, and `keys` knows every name. `lookup` answers who may record;
+//! `current` is what holds at the moment, and `changes` is what another configuration would change.
 
 mod addresses;
 mod backends;
+mod changes;
 mod check;
+mod current;
 mod defaults;
 mod environment;
 mod ini;
@@ -37,7 +40,13 @@ use log::LevelFilter;
 use secrecy::SecretString;
 use url::Url;
 
-pub use self::{load::Loaded, lookup::Found, report::ConfigError};
+pub use self::{
+    changes::Changes,
+    current::{Current, Holder},
+    load::Loaded,
+    lookup::Found,
+    report::ConfigError,
+};
 
 /// Everything that can be set, in its final form.
 #[derive(Debug, Clone)]
@@ -124,7 +133,7 @@ pub struct Signaling {
 }
 
 /// What ffmpeg is told, split into arguments.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ffmpeg {
     /// Executable and global options.
     pub common: Vec<String>,
@@ -143,7 +152,7 @@ pub struct Ffmpeg {
 }
 
 /// How a call is recorded.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
     /// `engine`: real programs, or none.
     pub engine: EngineChoice,

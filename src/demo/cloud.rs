@@ -81,6 +81,13 @@ pub(super) struct Inside {
     pub(super) hub: Hub,
 }
 
+impl Inside {
+    /// The recording secret, as it is now.
+    pub(super) fn recording_secret(&self) -> SecretString {
+        self.state.borrow().new_secret.clone().unwrap_or_else(|| self.settings.recording_secret.clone())
+    }
+}
+
 impl Cloud {
     /// Opens both ports and serves until the cloud is dropped.
     ///
@@ -157,6 +164,11 @@ impl Cloud {
     pub fn use_recorder(&self, address: &str) {
         let address = address.trim_end_matches('/').to_owned();
         self.change(|state| state.recorder = Some(address));
+    }
+
+    /// Sets another recording secret, as an administrator does.
+    pub fn use_secret(&self, secret: SecretString) {
+        self.change(|state| state.new_secret = Some(secret));
     }
 
     /// Sets the address under which the cloud calls from now on, as an instance with several host names, or behind a

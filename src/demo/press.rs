@@ -141,7 +141,7 @@ impl Cloud {
     async fn post(&self, room: &str, order: &Order<'_>) -> Result<StatusCode, PressError> {
         let recorder = self.state().recorder.ok_or(PressError::NoRecorder)?;
         let body = php_json(order)?;
-        let signature = Signature::of(&self.inside.settings.recording_secret, body.as_bytes());
+        let signature = Signature::of(&self.inside.recording_secret(), body.as_bytes());
         let request = self
             .client
             .post(format!("{recorder}/api/v1/room/{room}"))

@@ -14,6 +14,8 @@ use super::{chunks::Content, faults::Door};
 pub struct State {
     /// The recording server, without trailing slash.
     pub recorder: Option<String>,
+    /// The recording secret, where it is not the one of the beginning.
+    pub new_secret: Option<SecretString>,
     /// The address under which the cloud calls, where it is not its own.
     pub calls_as: Option<String>,
     /// The address that rooms name for the signaling server, where it is not its own.

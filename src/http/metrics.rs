@@ -22,8 +22,9 @@ const SMALL: usize = 1400;
 
 /// The metrics, or why there are none.
 pub(super) async fn metrics(request: HttpRequest, doorway: Data<Doorway>) -> HttpResponse {
-    let client = client::address(&request, &doorway.config);
-    if !client::covers(&doorway.config.stats_allowed, client) {
+    let config = doorway.config.get();
+    let client = client::address(&request, &config);
+    if !client::covers(&config.stats_allowed, client) {
         log::warn!(client:%; "metrics refused, [stats] allowed_ips does not name this client");
         return HttpResponse::Forbidden().finish();
     }

@@ -53,8 +53,9 @@ pub(super) async fn room(
     payload: Payload,
     doorway: Data<Doorway>,
 ) -> HttpResponse {
-    let client = client::address(&request, &doorway.config);
-    let signed = match authenticate(&request, payload, &doorway.config).await {
+    let config = doorway.config.get();
+    let client = client::address(&request, &config);
+    let signed = match authenticate(&request, payload, &config).await {
         Ok(signed) => signed,
         Err(rejection) => {
             rejection.log(client);

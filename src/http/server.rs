@@ -1,6 +1,6 @@
 //! Binding, routing, ending.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use actix::Addr;
 use actix_web::{
@@ -10,10 +10,11 @@ use actix_web::{
     web,
 };
 use actors::{metrics::Metrics, supervisor::Supervisor};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinHandle;
 
-use super::{Traffic, metrics, room, traffic, welcome};
-use crate::config::Config;
+use super::{Traffic, health, metrics, room, traffic, welcome};
+use crate::config::Current;
 
 /// Threads that speak HTTP. The work is done elsewhere, so this is for not waiting for each other.
 const WORKERS: usize = 2;
@@ -34,13 +35,17 @@ pub struct BindError {
 #[derive(Clone)]
 pub struct Doorway {
     /// Backends, allowlists, limits.
-    pub config: Arc<Config>,
+    pub config: Current,
     /// Who starts and stops.
     pub supervisor: Addr<Supervisor>,
     /// Who knows the metrics.
     pub metrics: Addr<Metrics>,
     /// Where requests are counted.
     pub traffic: Traffic,
+    /// How many calls may be recorded at a time.
+    pub at_most: usize,
+    /// 1 if the configuration was taken over when it was read for the last time.
+    pub last_reload: Gauge,
 }
 
 /// The running service.
@@ -57,7 +62,7 @@ impl Http {
     /// # Errors
     /// When an address is taken or not of this machine.
     pub fn start(doorway: Doorway) -> Result<Self, BindError> {
-        let listen = doorway.config.listen.clone();
+        let listen = doorway.config.get().listen.clone();
         let doorway = web::Data::new(doorway);
         let mut server = HttpServer::new(move || {
             let traffic = doorway.traffic.clone();
@@ -112,6 +117,12 @@ fn routes(config: &mut web::ServiceConfig) {
             web::resource("/api/v1/room/{token}")
                 .post(room::room)
                 .default_service(web::to(async || only("POST"))),
+        )
+        .service(
+            web::resource("/health")
+                .get(health::health)
+                .route(web::head().to(health::health))
+                .default_service(web::to(async || only("GET, HEAD"))),
         )
         .service(
             web::resource(["/metrics", "/metrics/{rest:.*}"])

@@ -21,10 +21,11 @@ use tokio::time::{Duration, Instant};
 const BOUNDS: [f64; 8] = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0];
 
 /// Each route, with the answers that are usual there.
-const ROUTES: [(&str, &[u16]); 4] = [
+const ROUTES: [(&str, &[u16]); 5] = [
     ("welcome", &[200]),
     ("room", &[200, 400, 403, 404, 503]),
     ("metrics", &[200, 403, 503]),
+    ("health", &[200, 503]),
     ("other", &[404]),
 ];
 
@@ -106,6 +107,7 @@ fn route_of(pattern: Option<&str>) -> &'static str {
         Some("/api/v1/welcome") => "welcome",
         Some("/api/v1/room/{token}") => "room",
         Some("/metrics" | "/metrics/{rest:.*}") => "metrics",
+        Some("/health") => "health",
         _ => "other",
     }
 }

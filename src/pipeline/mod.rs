@@ -42,10 +42,7 @@ mod signs;
 mod studio;
 mod sweep;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use actors::ports::{Cue, Cues, Engine, EngineError, Job, Take};
 use async_trait::async_trait;
@@ -55,12 +52,12 @@ use self::{
     scratch::Scratch,
     studio::{Plan, Studio},
 };
-use crate::config::{BackendSettings, Config};
+use crate::config::{BackendSettings, Config, Current};
 
 /// Records calls with real programs.
 #[derive(Debug)]
 pub struct Pipeline {
-    config: Arc<Config>,
+    config: Current,
     /// Where the runtime directories of recordings lie.
     base: PathBuf,
     /// Files are made whole one at a time: each takes room on a disk that another one may have counted on.
@@ -73,7 +70,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When there is no place for the runtime directories.
-    pub fn new(config: Arc<Config>) -> Result<Self, EngineError> {
+    pub fn new(config: Current) -> Result<Self, EngineError> {
         Self::in_directory(config, scratch::base_directory())
     }
 
@@ -81,14 +78,15 @@ impl Pipeline {
     ///
     /// # Errors
     /// When they cannot be made there.
-    pub fn in_directory(config: Arc<Config>, base: PathBuf) -> Result<Self, EngineError> {
+    pub fn in_directory(config: Current, base: PathBuf) -> Result<Self, EngineError> {
         scratch::prepare_base(&base)?;
         let pipeline = Self { config, base, mending: Semaphore::new(1) };
         if let Err(error) = sweep::sweep(&pipeline.base) {
             log::warn!(directory:% = pipeline.base.display(), error:% = error; "could not look for remains of earlier recordings");
         }
-        if pipeline.config.recording.browser.is_none() {
-            match programs::choose(&pipeline.config.recording) {
+        let config = pipeline.config.get();
+        if config.recording.browser.is_none() {
+            match programs::choose(&config.recording) {
                 Ok(installed) => {
                     log::info!(browser:% = installed; "no browser is configured, taking the one that is installed");
                 }
@@ -98,20 +96,28 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    fn settings_of(&self, job: &Job) -> Result<&BackendSettings, EngineError> {
-        self.config.backends.settings_of(&job.backend).ok_or_else(|| {
-            EngineError::new("call", format!("the backend {} is not configured any more", job.backend))
-        })
+    /// Mends as these settings say.
+    async fn mend_as(&self, config: &Config, media: &Path) -> Result<Take, EngineError> {
+        let _turn = self.mending.acquire().await;
+        let seconds = mend::mend(&config.ffmpeg, &self.base, config.reserve, media).await?;
+        Ok(Take { seconds })
     }
+}
+
+fn settings_of<'a>(job: &Job, config: &'a Config) -> Result<&'a BackendSettings, EngineError> {
+    config.backends.settings_of(&job.backend).ok_or_else(|| {
+        EngineError::new("call", format!("the backend {} is not configured any more", job.backend))
+    })
 }
 
 #[async_trait]
 impl Engine for Pipeline {
     async fn record(&self, job: &Job, cues: Cues) -> Result<Take, EngineError> {
-        let backend = self.settings_of(job)?;
-        let browser = programs::choose(&self.config.recording)
+        let config = self.config.get();
+        let backend = settings_of(job, &config)?;
+        let browser = programs::choose(&config.recording)
             .map_err(|missing| EngineError::new(browser::STAGE, missing))?;
-        let plan = Plan { job, config: &self.config, backend, browser: &browser };
+        let plan = Plan { job, config: &config, backend, browser: &browser };
         let mut studio = Studio::new(plan, Scratch::begin(&self.base, job.id).await?);
         let ending = tokio::select! {
             () = cues.stop_asked() => Ok(()),
@@ -120,10 +126,10 @@ impl Engine for Pipeline {
         let seconds = studio.wind_down().await;
         ending?;
         let take = Take { seconds: seconds? };
-        let media = encoder::media(&self.config.ffmpeg, job.order.kind, &job.directory);
+        let media = encoder::media(&config.ffmpeg, job.order.kind, &job.directory);
         if take.seconds > 0.0
             && encoder::writes_fragments(&media)
-            && let Err(error) = self.mend(&media).await
+            && let Err(error) = self.mend_as(&config, &media).await
         {
             log::warn!(recording:% = job.id, error:%; "the file stays in fragments, some players cannot seek in it");
         }
@@ -131,9 +137,7 @@ impl Engine for Pipeline {
     }
 
     async fn mend(&self, media: &Path) -> Result<Option<Take>, EngineError> {
-        let _turn = self.mending.acquire().await;
-        let seconds = mend::mend(&self.config.ffmpeg, &self.base, self.config.reserve, media).await?;
-        Ok(Some(Take { seconds }))
+        self.mend_as(&self.config.get(), media).await.map(Some)
     }
 }
 

@@ -22,21 +22,14 @@ mod socket;
 mod vacancy;
 mod watcher;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
-use actors::{
-    ids::BackendId,
-    ports::{Cue, Cues, Engine, EngineError, Job, Take},
-};
+use actors::ports::{Cue, Cues, Engine, EngineError, Job, Take};
 use async_trait::async_trait;
-use reqwest::Client;
 use tokio::time::timeout;
 
 use self::{refusal::NotWatched, watcher::Watcher};
-use crate::{
-    client::{Clients, SetupError},
-    config::{BackendSettings, Config},
-};
+use crate::{client::Clients, config::Current};
 
 /// The part of the engine that is named when a recording is refused.
 const STAGE: &str = "call";
@@ -46,44 +39,28 @@ const PATIENCE_AT_START: Duration = Duration::from_secs(5);
 /// An engine whose recordings end with their rooms and calls.
 pub struct Watched<E> {
     engine: E,
-    config: Arc<Config>,
-    clients: BTreeMap<BackendId, Client>,
-    /// For backends that are allowed without being listed.
-    any: Option<Client>,
+    config: Current,
+    clients: Clients,
 }
 
 impl<E: Engine> Watched<E> {
     /// Has the recordings of an engine watched, unless `watch_call` is off.
-    ///
-    /// # Errors
-    /// When a backend's certificates cannot be read, or the system has none.
-    pub fn new(engine: E, config: Arc<Config>, clients: &mut Clients) -> Result<Self, SetupError> {
-        let mut listed = BTreeMap::new();
-        for backend in &config.backends.listed {
-            listed.insert(backend.id.clone(), clients.for_backend(&backend.id, &backend.settings)?);
-        }
-        let any = config.backends.any.as_ref();
-        let any = any.map(|settings| clients.for_backend(&BackendId::allowall(), settings)).transpose()?;
-        Ok(Self { engine, config, clients: listed, any })
-    }
-
-    /// What a recording is watched with; `None` if it is not to be watched.
-    fn means(&self, backend: &BackendId) -> Option<(&BackendSettings, &Client)> {
-        if !self.config.limits.watch_call {
-            return None;
-        }
-        let client = self.clients.get(backend).or(self.any.as_ref())?;
-        Some((self.config.backends.settings_of(backend)?, client))
+    pub fn new(engine: E, config: Current, clients: Clients) -> Self {
+        Self { engine, config, clients }
     }
 }
 
 #[async_trait]
 impl<E: Engine> Engine for Watched<E> {
     async fn record(&self, job: &Job, cues: Cues) -> Result<Take, EngineError> {
-        let Some((backend, client)) = self.means(&job.backend) else {
+        let config = self.config.get();
+        let settings = config.backends.settings_of(&job.backend).filter(|_| config.limits.watch_call);
+        let Some(backend) = settings else {
             return self.engine.record(job, cues).await;
         };
-        let mut watcher = Watcher::new(job, &self.config, backend, client);
+        let client = self.clients.for_backend(&job.backend, backend);
+        let client = client.map_err(|error| EngineError::new(STAGE, error))?;
+        let mut watcher = Watcher::new(job, &config, backend, &client);
         tokio::select! {
             begun = begin(&mut watcher) => begun?,
             () = cues.stop_asked() => return Ok(Take { seconds: 0.0 }),

@@ -5,7 +5,6 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
-    time::Duration,
 };
 
 use prometheus_client::{
@@ -18,7 +17,7 @@ use rustix::fs::statvfs;
 use tokio::sync::Semaphore;
 
 use super::process::whole;
-use crate::config::Config;
+use crate::config::Current;
 
 type Real = Gauge<f64, AtomicU64>;
 
@@ -27,13 +26,25 @@ struct Directory {
     directory: String,
 }
 
-/// How long a recording may be; no series where that is not limited.
-pub(super) fn register_max_length(registry: &mut Registry, limit: Option<Duration>) {
-    let Some(limit) = limit else { return };
-    let gauge = Real::default();
-    gauge.set(limit.as_secs_f64());
-    let help = "How long a recording may be";
-    registry.register_with_unit("recording_recordings_max_length", help, Unit::Seconds, gauge);
+/// How long a recording may be, if it is begun now; no series where that is not limited.
+#[derive(Debug)]
+pub(super) struct MaxLength(Current);
+
+impl MaxLength {
+    pub(super) fn of(config: Current) -> Self {
+        Self(config)
+    }
+}
+
+impl Collector for MaxLength {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let Some(limit) = self.0.get().limits.max_length else { return Ok(()) };
+        let help = "How long a recording may be.";
+        let unit = Some(&Unit::Seconds);
+        let name = "recording_recordings_max_length";
+        let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        family.encode_gauge(&limit.as_secs_f64())
+    }
 }
 
 /// How much of each resource is in use, from 0 to 1: for autoscalers. The places are counted when somebody scrapes.
@@ -66,13 +77,16 @@ impl Collector for Load {
 
 /// The disks of the spools.
 pub(super) struct Disks {
+    config: Current,
+    free: Family<Directory, Gauge>,
+    reserve: Family<Directory, Gauge>,
+    /// A spool that was opened once stays open.
     directories: BTreeMap<PathBuf, (Gauge, Gauge)>,
-    reserve: u64,
     load: Real,
 }
 
 impl Disks {
-    pub(super) fn register(registry: &mut Registry, config: &Config) -> Self {
+    pub(super) fn register(registry: &mut Registry, config: Current) -> Self {
         let (free, reserve) = (Family::<Directory, Gauge>::default(), Family::<Directory, Gauge>::default());
         registry.register_with_unit(
             "recording_spool_free",
@@ -86,14 +100,7 @@ impl Disks {
             Unit::Bytes,
             reserve.clone(),
         );
-        let settings = config.backends.listed.iter().map(|backend| &backend.settings);
-        let directories = settings.chain(config.backends.any.as_ref()).map(|settings| &settings.directory);
-        let directories = directories.map(|directory| {
-            let labels = Directory { directory: directory.display().to_string() };
-            let gauges = (free.get_or_create_owned(&labels), reserve.get_or_create_owned(&labels));
-            (directory.clone(), gauges)
-        });
-        Self { directories: directories.collect(), reserve: config.reserve, load: Real::default() }
+        Self { config, free, reserve, directories: BTreeMap::new(), load: Real::default() }
     }
 
     /// How full the fullest disk is.
@@ -102,14 +109,23 @@ impl Disks {
     }
 
     /// The fullest disk makes the load. One that cannot be looked at keeps its last value.
-    pub(super) fn look(&self) {
+    pub(super) fn look(&mut self) {
+        let config = self.config.get();
+        for directory in config.backends.directories() {
+            if !self.directories.contains_key(directory) {
+                let labels = Directory { directory: directory.display().to_string() };
+                let gauges =
+                    (self.free.get_or_create_owned(&labels), self.reserve.get_or_create_owned(&labels));
+                self.directories.insert(directory.to_owned(), gauges);
+            }
+        }
         let mut load = 0.0_f64;
         for (directory, (free, reserve)) in &self.directories {
-            reserve.set(whole(self.reserve));
+            reserve.set(whole(config.reserve));
             let Ok(disk) = statvfs(directory) else { continue };
             let room = disk.f_bavail.saturating_mul(disk.f_frsize);
             free.set(whole(room));
-            load = load.max(fullness(room, disk.f_blocks.saturating_mul(disk.f_frsize), self.reserve));
+            load = load.max(fullness(room, disk.f_blocks.saturating_mul(disk.f_frsize), config.reserve));
         }
         self.load.set(load);
     }

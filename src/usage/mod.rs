@@ -16,13 +16,13 @@ use tokio::{
     time::sleep,
 };
 
-use crate::config::Config;
+use crate::config::Current;
 
 mod capacity;
 mod process;
 mod programs;
 
-use capacity::{Disks, Load};
+use capacity::{Disks, Load, MaxLength};
 use process::{CpuTime, Process};
 use programs::Programs;
 
@@ -40,14 +40,14 @@ impl Usage {
     /// Registers everything. `slots` has `capacity` permits when nothing is recorded.
     pub(crate) fn register(
         registry: &mut Registry,
-        config: &Config,
+        config: &Current,
         slots: Arc<Semaphore>,
         capacity: usize,
     ) -> Self {
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         registry.register("recording_build", "The version of this server", Info::new(version.to_vec()));
-        capacity::register_max_length(registry, config.limits.max_length);
-        let disks = Disks::register(registry, config);
+        registry.register_collector(Box::new(MaxLength::of(config.clone())));
+        let disks = Disks::register(registry, config.clone());
         registry.register_collector(Box::new(Load::new(slots, capacity, disks.load())));
         registry.register_collector(Box::new(CpuTime));
         Self { process: Process::register(registry), programs: Programs::register(registry), disks }

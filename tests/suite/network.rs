@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use rustix::process::Signal;
 use secrecy::SecretString;
 use talk_recorder::demo::{
     Kind,
@@ -104,6 +105,26 @@ async fn a_private_authority_is_trusted_where_it_is_named() {
     assert_eq!(cloud.state().stored.len(), 1, "{}", server.log());
     assert_eq!(cloud.state().told(ROOM)[0], NoticeKind::Started(1));
     assert_eq!(cloud.state().sessions.len(), 1, "the room was watched: {}", server.log());
+}
+
+#[actix_rt::test]
+async fn an_authority_that_was_renewed_is_trusted_after_a_reload() {
+    let directory = tempfile::tempdir().unwrap();
+    let cloud = cloud(directory.path());
+    let (authority, other) = (directory.path().join("authority.pem"), directory.path().join("other.pem"));
+    let _first = TlsDoor::open(cloud.address(), &authority).await;
+    let door = TlsDoor::open(cloud.address(), &other).await;
+    let trust = format!("cafile = \"{}\"\n[limits]\nwatch_call = false", authority.display());
+    let mut server = server(&directory, "\"127.0.0.1:0\"", &format!("\"{}\"", door.address()), &trust).await;
+    cloud.use_recorder(server.url());
+    cloud.call_as(&door.address());
+    cloud.press_record(ROOM, Kind::Video).await.unwrap();
+    server.wait_for_log(0, "nextcloud did not take a notice").await;
+    fs::copy(&other, &authority).unwrap();
+    server.signal(Signal::HUP);
+    server.wait_for_log(0, "configuration reloaded").await;
+    let told = cloud.wait_for(|state| state.told(ROOM) == [NoticeKind::Started(1)], PATIENCE).await;
+    assert!(told.is_ok(), "{}", server.log());
 }
 
 #[actix_rt::test]

@@ -59,6 +59,23 @@ async fn the_service_manager_hears_of_every_stage_in_order() {
 }
 
 #[actix_rt::test]
+async fn a_reload_begins_with_the_time_and_ends_whatever_comes_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let environment = vec![("NOTIFY_SOCKET", path.display().to_string())];
+    let setup = Setup { recording: "engine = \"synthetic\"", environment, ..Setup::default() };
+    let mut scene = Scene::start(SERVER, setup).await;
+    hear(&socket, "READY=1\n").await;
+    for log in [scene.reload(|text| text).await, scene.reload(|text| text + "nonsense").await] {
+        let reloading = hear(&socket, "RELOADING=1\n").await;
+        assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+        hear(&socket, "READY=1\n").await;
+        assert!(log.contains("reloaded"), "{log}");
+    }
+}
+
+#[actix_rt::test]
 async fn a_server_that_stands_still_does_not_feed_the_watchdog() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notify");

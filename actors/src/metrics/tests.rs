@@ -85,6 +85,19 @@ async fn values_after(reports: &[Report]) -> [String; 5] {
 const FINISHED: Report = Report::Finished { seconds: 2.5 };
 
 #[actix_rt::test]
+async fn a_backend_that_comes_later_stands_at_zero_and_one_that_was_there_keeps_its_counts() {
+    let scene = Scene::new();
+    scene.happened(&[Report::Started]).await;
+    let backends = vec![backend(), "later".parse().unwrap()];
+    scene.metrics.send(Known { backends }).await.unwrap();
+    let text = scene.scrape(Format::Classic).await;
+    for series in ["total{backend=\"later\"} 0", "current{backend=\"later\"} 0", "total{backend=\"cloud\"} 1"]
+    {
+        assert!(text.contains(&format!("recording_recordings_{series}\n")), "{series}: {text}");
+    }
+}
+
+#[actix_rt::test]
 async fn a_known_backend_stands_at_zero() {
     assert_eq!(values_after(&[]).await, ["0", "0", "0", "0", "0.0"]);
 }

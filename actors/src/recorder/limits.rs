@@ -140,7 +140,7 @@ impl Recorder {
         for (id, take) in self.takes.iter().filter(|(_, take)| is_running(take)) {
             let bytes = room.and_then(|room| room.media.get(id).copied()).unwrap_or_default();
             let running = Running { age: Instant::now() - take.accepted, bytes };
-            if let Some(why) = self.world.limits.forbid_more(room, running) {
+            if let Some(why) = take.limits.forbid_more(room, running) {
                 over.insert(*id, why);
             }
         }

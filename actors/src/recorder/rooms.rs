@@ -67,7 +67,7 @@ impl Recorder {
         let title = self.free_title(&order.room);
         let step = Recording::accepted(RecordingId::random(), order, title, Timestamp::now());
         let id = step.next.id;
-        let mut take = Take::new(self.next_number(), step.next.clone());
+        let mut take = Take::new(self.next_number(), step.next.clone(), self.world.limits);
         take.starts.push(answer);
         let forbidden = self.forbid_another(id);
         if forbidden.is_none() {

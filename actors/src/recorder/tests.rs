@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod limits;
+mod refit;
 mod uploads;
 
 fn recorder(stage: &Stage) -> Addr<Recorder> {

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jiff::Timestamp;
 use tokio::{
-    sync::{Notify, Semaphore},
+    sync::{Notify, Semaphore, watch},
     time::{Instant, sleep},
 };
 
@@ -60,12 +60,11 @@ impl Recorder {
         let round = Round {
             name: self.backend.clone(),
             metrics: self.world.metrics.clone(),
-            backend: self.world.backend.clone(),
+            door: self.door.subscribe(),
             disk: self.disk.clone(),
             recording: take.recording.clone(),
             pause,
             hurry: Arc::clone(&take.hurry),
-            turns: Arc::clone(&self.uploads),
         };
         let handle = ctx.spawn(round.run().into_actor(self).map(move |event, recorder, ctx| {
             let event = recorder.give_up_if_it_is_time(id, event);
@@ -98,12 +97,19 @@ impl Recorder {
 struct Round {
     name: BackendId,
     metrics: actix::Recipient<Reported>,
-    backend: Arc<dyn Backend>,
+    door: watch::Receiver<Door>,
     disk: Disk,
     recording: Recording,
     pause: Duration,
     hurry: Arc<Notify>,
-    turns: Arc<Semaphore>,
+}
+
+/// Where the files of a recorder are handed over. It may be another one at the next try.
+pub(super) struct Door {
+    /// The Nextcloud.
+    pub(super) backend: Arc<dyn Backend>,
+    /// A permit for each upload under way: the others of this backend wait.
+    pub(super) turns: Arc<Semaphore>,
 }
 
 /// What a try that did not succeed means for the round.
@@ -138,15 +144,17 @@ impl Round {
 
     async fn try_once(&self) -> Then {
         let again = |reason| Then::Again { reason, after: Duration::ZERO };
-        let _turn = self.turns.acquire().await;
+        let turns = Arc::clone(&self.door.borrow().turns);
+        let _turn = turns.acquire().await;
         let id = self.recording.id;
         let media = match self.disk.ask(move |drawer| drawer.media(id)).await {
             Ok(Some(media)) => media,
             Ok(None) => return Then::Over(Event::MediaGone),
             Err(error) => return again(error),
         };
+        let backend = Arc::clone(&self.door.borrow().backend);
         let (begun, bytes) = (Instant::now(), media.bytes);
-        let answer = guarded(self.backend.store(&self.delivery(media))).await;
+        let answer = guarded(backend.store(&self.delivery(media))).await;
         let answer = answer.unwrap_or_else(|panic| Err(Refusal::Transient(panic)));
         let (outcome, took) = (Outcome::of(&answer), begun.elapsed());
         let news = News::UploadTried { outcome, took, bytes };

@@ -88,6 +88,15 @@ fn a_writer_that_was_taken_over_writes_no_more() {
 }
 
 #[test]
+fn a_drawer_is_handed_out_while_the_disk_hangs_and_the_next_writer_waits() {
+    let directory = tempfile::tempdir().unwrap();
+    let (spool, cloud) = (Spool::open(directory.path()).unwrap(), "cloud".parse().unwrap());
+    let drawer = spool.drawer(&cloud);
+    let _next_writer = drawer.newest.writing.write().unwrap();
+    assert_eq!(spool.drawer(&cloud).directory, drawer.directory);
+}
+
+#[test]
 fn a_spool_has_one_server() {
     let directory = tempfile::tempdir().unwrap();
     let first = Spool::open(directory.path()).unwrap();

@@ -1,12 +1,14 @@
 //! Recorders that die, and what becomes of their recordings.
 
+use std::sync::{Arc, Mutex};
+
 use super::*;
 use crate::{
     metrics::State,
     recorder::{Crash, Start, Stop},
     recording::Phase,
     synthetic::Synthetic,
-    testing::{Stage, backend, order, room, until},
+    testing::{FakeNextcloud, Stage, backend, order, room, until},
 };
 
 fn supervisor(stage: &Stage) -> Addr<Supervisor> {
@@ -82,4 +84,23 @@ async fn other_backends_notice_nothing() {
     assert_eq!(tell(&supervisor, Crash).await, Err(Unavailable));
     let other = For { backend: "https://other.example.com".parse().unwrap(), message: Census };
     assert_eq!(supervisor.send(other).await.unwrap(), Ok(vec![]), "made at need");
+}
+
+#[actix_rt::test]
+async fn a_refit_reaches_living_recorders_and_makes_those_of_new_backends() {
+    let stage = Stage::with(Synthetic::default());
+    let new = Arc::<FakeNextcloud>::default();
+    let nextcloud = Arc::new(Mutex::new(stage.nextcloud.clone()));
+    let (world, spool, given) = (stage.world(), stage.spool.clone(), nextcloud.clone());
+    let world_of = move |id: &BackendId| {
+        let (backend, drawer) = (given.lock().unwrap().clone(), spool.drawer(id));
+        Some(World { backend, drawer, ..world.clone() })
+    };
+    let supervisor = Supervisor::start_with(vec![backend()], Box::new(world_of));
+    *nextcloud.lock().unwrap() = new.clone();
+    let backends = vec![backend(), "new".parse().unwrap()];
+    supervisor.send(Refit { backends }).await.unwrap();
+    tell(&supervisor, Start(order())).await.unwrap().unwrap();
+    until("told", async || new.notice_names() == ["started"]).await;
+    assert_eq!(stage.nextcloud.notice_names(), [""; 0]);
 }

@@ -26,7 +26,7 @@ enum NoNotice {
 }
 
 pub(super) async fn notice(cloud: Data<Inside>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    if !ocs::is_signed(&request, &cloud.settings.recording_secret, &body) {
+    if !ocs::is_signed(&request, &cloud.recording_secret(), &body) {
         return ocs::refusal(
             StatusCode::FORBIDDEN,
             &error("invalid_request", "The request could not be authenticated."),

@@ -19,7 +19,7 @@ pub(super) struct Room {
 }
 
 pub(super) async fn settings(cloud: Data<Inside>, request: HttpRequest, room: Query<Room>) -> HttpResponse {
-    if !ocs::is_signed(&request, &cloud.settings.recording_secret, b"") {
+    if !ocs::is_signed(&request, &cloud.recording_secret(), b"") {
         return ocs::refusal(
             StatusCode::UNAUTHORIZED,
             &error("invalid_request", "The request could not be authenticated."),

@@ -120,7 +120,7 @@ pub(super) async fn hand_in(
 fn check(cloud: &Inside, room: &str, request: &HttpRequest, body: &Bytes) -> Result<Announced, Denied> {
     let owner = cloud.state.borrow().rooms.get(room).map(|room| room.owner.clone());
     let owner = owner.ok_or(Denied::NoSuchRoom)?;
-    if !ocs::is_signed(request, &cloud.settings.recording_secret, room.as_bytes()) {
+    if !ocs::is_signed(request, &cloud.recording_secret(), room.as_bytes()) {
         return Err(Denied::NotSigned);
     }
     let announced: Announced = serde_json::from_slice(body).map_err(|_| Denied::Broken)?;

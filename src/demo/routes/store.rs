@@ -53,7 +53,7 @@ pub(super) async fn store(
         read_to_end(payload.into_inner()).await;
         return ocs::refusal(StatusCode::NOT_FOUND, &json!(null));
     }
-    if !ocs::is_signed(&request, &cloud.settings.recording_secret, room.as_bytes()) {
+    if !ocs::is_signed(&request, &cloud.recording_secret(), room.as_bytes()) {
         read_to_end(payload.into_inner()).await;
         let data = error("invalid_request", "The request could not be authenticated.");
         return ocs::refusal(StatusCode::UNAUTHORIZED, &data);

@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use rustix::process::Signal;
 use secrecy::SecretString;
 pub use talk_recorder::demo::state::StoredFile;
 use talk_recorder::{
@@ -128,6 +129,20 @@ impl Scene {
     /// The directory of the recordings.
     pub fn spool(&self) -> PathBuf {
         self.directory.path().join("spool")
+    }
+
+    /// Writes another configuration and has the server read it. Returns what it logged until it was done.
+    ///
+    /// # Panics
+    /// When the file cannot be written, or the server says neither that it was taken over nor why not.
+    pub async fn reload(&mut self, edit: impl FnOnce(String) -> String) -> String {
+        let config = self.directory.path().join("config.toml");
+        let text = fs::read_to_string(&config).expect("the configuration can be read");
+        fs::write(&config, edit(text)).expect("the configuration is written");
+        let already = self.server.log().len();
+        self.server.signal(Signal::HUP);
+        self.server.wait_for_log(already, "reloaded").await;
+        self.server.log().split_off(already)
     }
 
     /// Kills the server and starts it again; the cloud learns its new address.
