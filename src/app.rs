@@ -8,10 +8,10 @@
 
 use std::{cell::RefCell, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix::{Actor, Addr, Arbiter};
+use actix::Addr;
 use actors::{
     ids::BackendId,
-    metrics::Metrics,
+    metrics::{Metrics, MetricsThread, Ping},
     ports::Engine,
     recorder::{Census, Drain, RecordingState, Running, World},
     spool::SpoolError,
@@ -21,7 +21,7 @@ use prometheus_client::registry::Registry;
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -37,6 +37,8 @@ use crate::{
 
 /// How often the actors are looked after.
 const WATCH: Duration = Duration::from_secs(1);
+/// Metrics that take longer to answer than this hang. A text of ten thousand backends takes some milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +57,7 @@ pub enum StartupError {
 /// A running server.
 pub struct App {
     supervisor: Addr<Supervisor>,
-    metrics: Addr<Metrics>,
-    /// The thread of the metrics: a scrape does not wait for the recorders, nor they for its long text.
-    arbiter: Arbiter,
+    metrics: MetricsThread,
     http: Http,
     /// What another configuration replaces.
     reload: Reload,
@@ -81,14 +81,12 @@ impl App {
         let traffic = Traffic::register(&mut registry);
         let outcome = Outcome::register(&mut registry);
         let usage = Usage::register(&mut registry, &current, Arc::clone(&slots), capacity);
-        let metrics = Metrics::new(listed.iter().cloned(), registry);
-        let arbiter = Arbiter::new();
-        let metrics = Metrics::start_in_arbiter(&arbiter.handle(), |_| metrics);
+        let metrics = MetricsThread::start(Metrics::new(listed.iter().cloned(), registry));
         let sites = Arc::new(Sites::open(&config, &clients)?);
         let mut backends = listed;
         backends.extend(sites.left_behind());
         let sites = watch::Sender::new(sites);
-        let (recipient, known, settings) = (metrics.clone().recipient(), sites.subscribe(), current.clone());
+        let (recipient, known, settings) = (metrics.reports(), sites.subscribe(), current.clone());
         let world_of = move |backend: &BackendId| {
             let (client, drawer) = known.borrow().of(backend)?;
             Some(World {
@@ -106,7 +104,7 @@ impl App {
         let doorway = Doorway {
             config: current,
             supervisor: supervisor.clone(),
-            metrics: metrics.clone(),
+            metrics: metrics.address().clone(),
             traffic,
             at_most: capacity,
             last_reload: outcome.successful(),
@@ -118,12 +116,12 @@ impl App {
             holder,
             sites,
             clients,
-            metrics: metrics.clone(),
+            metrics: metrics.address().clone(),
             supervisor: supervisor.clone(),
             controls,
             outcome,
         };
-        Ok(Self { supervisor, metrics, arbiter, http, reload, _watch: watch })
+        Ok(Self { supervisor, metrics, http, reload, _watch: watch })
     }
 
     /// Takes another configuration over, or goes on as before if there is anything wrong with it; the log has the reason.
@@ -149,7 +147,8 @@ impl App {
 
     /// Whether the actors that everybody needs work off their mailboxes.
     pub async fn answers_within(&self, limit: Duration) -> bool {
-        let (supervisor, metrics) = (self.supervisor.clone().recipient(), self.metrics.clone().recipient());
+        let (supervisor, metrics) =
+            (self.supervisor.clone().recipient(), self.metrics.address().clone().recipient());
         http::pulse_within(limit, &supervisor, &metrics).await.is_some()
     }
 
@@ -157,7 +156,7 @@ impl App {
     pub async fn breakdown(&self) -> &'static str {
         loop {
             sleep(WATCH).await;
-            if !self.metrics.connected() {
+            if !self.metrics.is_running() {
                 return "the metrics actor is gone";
             }
             if !self.supervisor.connected() {
@@ -166,12 +165,14 @@ impl App {
             if !self.http.is_running() {
                 return "the http service is gone";
             }
+            if timeout(PATIENCE, self.metrics.address().send(Ping)).await.is_err() {
+                return "the metrics actor does not answer";
+            }
         }
     }
 
     /// Ends the service. What still runs is dropped, and taken up by the next start.
     pub async fn stop(self) {
         self.http.stop().await;
-        self.arbiter.stop();
     }
 }

@@ -26,11 +26,13 @@ mod exposition;
 mod running;
 mod series;
 mod standings;
+mod thread;
 mod uploads;
 
 use board::{Board, Families};
 use series::Shown;
 pub use standings::{Standing, State};
+pub use thread::MetricsThread;
 pub use uploads::Outcome;
 
 /// With more backends than these a series begins with its first news: a backend could have about 80.
@@ -136,7 +138,13 @@ pub enum News {
 impl Handler<Reported> for Metrics {
     type Result = ();
 
-    fn handle(&mut self, Reported { backend, news }: Reported, _: &mut Context<Self>) {
+    fn handle(&mut self, reported: Reported, _: &mut Context<Self>) {
+        self.hear(reported);
+    }
+}
+
+impl Metrics {
+    fn hear(&mut self, Reported { backend, news }: Reported) {
         // Each backend has a recorder that begins; most find nothing.
         let is_empty = matches!(&news, News::RecorderBegins { recordings } if recordings.is_empty());
         if !is_empty || self.boards.contains_key(&backend) {

@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, Arbiter, Context, Handler};
+use actix::{Actor, Addr, Context, Handler, Recipient};
 use actors::{
     ids::{BackendId, RecordingId},
-    metrics::{Format, Metrics, News, Reported, Scrape},
+    metrics::{Format, Metrics, MetricsThread, News, Reported, Scrape},
     ports::{Backend, Delivery, Refusal},
     recorder::{Limits, Start, Stop, World},
     recording::{Notice, Order, Report},
@@ -45,9 +45,7 @@ pub(super) struct Actors {
     script: Script,
     ledger: Arc<Ledger>,
     supervisor: Addr<Supervisor>,
-    metrics: Addr<Metrics>,
-    /// The thread of the metrics, as in the server.
-    arbiter: Arbiter,
+    metrics: MetricsThread,
     reports: Reports,
 }
 
@@ -57,11 +55,9 @@ impl Actors {
         let backends: Vec<BackendId> =
             script.backends().map(|name| name.parse()).collect::<Result<_, _>>()?;
         let ledger = Arc::new(Ledger::new(script.clone()));
-        let (arbiter, metrics) =
-            (Arbiter::new(), Metrics::new(backends.iter().cloned(), Registry::default()));
-        let metrics = Metrics::start_in_arbiter(&arbiter.handle(), |_| metrics);
+        let metrics = MetricsThread::start(Metrics::new(backends.iter().cloned(), Registry::default()));
         let reports = Reports::default();
-        let tap = Tap { metrics: metrics.clone(), reports: reports.clone() }.start();
+        let tap = Tap { metrics: metrics.reports(), reports: reports.clone() }.start();
         let spool = Spool::open(directory)?;
         let engine = Arc::new(Synthetic::new(script.plan));
         let slots = Arc::new(Semaphore::new(SLOTS));
@@ -77,7 +73,7 @@ impl Actors {
             })
         };
         let supervisor = Supervisor::start_with(backends, Box::new(world_of));
-        Ok(Self { script: script.clone(), ledger, supervisor, metrics, arbiter, reports })
+        Ok(Self { script: script.clone(), ledger, supervisor, metrics, reports })
     }
 }
 
@@ -104,16 +100,14 @@ impl Target for Actors {
     }
 
     fn scraper(&self) -> anyhow::Result<Arc<dyn Scraper>> {
-        Ok(Arc::new(Questioner(self.metrics.clone())))
+        Ok(Arc::new(Questioner(self.metrics.address().clone())))
     }
 
     fn pid(&self) -> u32 {
         std::process::id()
     }
 
-    async fn stop(self: Box<Self>) {
-        self.arbiter.stop();
-    }
+    async fn stop(self: Box<Self>) {}
 }
 
 /// Asks the metrics without HTTP.
@@ -166,7 +160,7 @@ impl Reports {
 
 /// Hands reports on.
 struct Tap {
-    metrics: Addr<Metrics>,
+    metrics: Recipient<Reported>,
     reports: Reports,
 }
 
