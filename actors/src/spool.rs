@@ -19,9 +19,8 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, DirBuilder, File},
-    io::{self, Write},
-    os::unix::fs::DirBuilderExt,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
@@ -34,15 +33,17 @@ use rustix::{
     fs::{FlockOperation, flock},
     io::Errno,
 };
-use tempfile::NamedTempFile;
 
 use crate::{
     ids::{BackendId, RecordingId},
     recording::Recording,
 };
 
+mod files;
 mod peek;
 mod room;
+
+use files::{find_media, list_directories, make_directory, replace_file, sync_directory};
 
 pub use peek::{Glimpse, peek};
 pub use room::{Room, free_bytes};
@@ -232,20 +233,17 @@ impl Drawer {
     fn write_journal(&self, recording: &Recording) -> Result<(), SpoolError> {
         let entry = self.entry(recording.id);
         let at_entry = || SpoolError::at(&entry);
-        let mut file = match NamedTempFile::new_in(&entry) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.make_entry(&entry)?;
-                NamedTempFile::new_in(&entry)
-            }
-            file => file,
-        }
-        .map_err(at_entry())?;
         // In one piece: a serialiser writes a few bytes at a time.
         let text = serde_json::to_vec_pretty(recording).map_err(io::Error::from).map_err(at_entry())?;
-        file.write_all(&text).map_err(at_entry())?;
-        file.as_file().sync_all().map_err(at_entry())?;
-        file.persist(entry.join(JOURNAL)).map_err(|error| error.error).map_err(at_entry())?;
-        sync_directory(&entry)
+        let directory = match File::open(&entry) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_entry(&entry)?;
+                File::open(&entry)
+            }
+            opened => opened,
+        }
+        .map_err(at_entry())?;
+        replace_file(&directory, JOURNAL, &text).map_err(at_entry())
     }
 
     fn make_entry(&self, entry: &Path) -> Result<(), SpoolError> {
@@ -335,36 +333,6 @@ impl Drawer {
         let touched_at = Timestamp::try_from(modified).unwrap_or(recording.accepted_at);
         Ok(Entry { recording, media, touched_at })
     }
-}
-
-fn find_media(entry: &Path) -> Result<Option<PathBuf>, SpoolError> {
-    for item in fs::read_dir(entry).map_err(SpoolError::at(entry))? {
-        let path = item.map_err(SpoolError::at(entry))?.path();
-        if path.is_file() && path.file_stem().is_some_and(|stem| stem == MEDIA_STEM) {
-            return Ok(Some(path));
-        }
-    }
-    Ok(None)
-}
-
-fn list_directories(path: &Path) -> Result<Vec<PathBuf>, SpoolError> {
-    let mut directories = Vec::new();
-    for item in fs::read_dir(path).map_err(SpoolError::at(path))? {
-        let item = item.map_err(SpoolError::at(path))?;
-        if item.file_type().is_ok_and(|kind| kind.is_dir()) {
-            directories.push(item.path());
-        }
-    }
-    Ok(directories)
-}
-
-/// Recordings are nobody else's business: the directory is the owner's alone.
-fn make_directory(path: &Path) -> Result<(), SpoolError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(SpoolError::at(path))
-}
-
-fn sync_directory(path: &Path) -> Result<(), SpoolError> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(SpoolError::at(path))
 }
 
 #[cfg(test)]
