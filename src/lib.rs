@@ -13,7 +13,6 @@
 //! - [`pipeline`]: the engine that records with real programs;
 //! - [`signaling`]: the room of a recording, watched unseen over its signaling server;
 //! - [`control`] and [`service`]: what an operator and the service manager have to do with a running server;
-//! - [`signaling`]: the room of a recording, watched unseen over its signaling server;
 //! - [`signature`]: the checksum that guards every door of the protocol;
 //! - [`demo`]: a small honest Nextcloud, a sample call, and a judge of its recordings;
 //! - `usage`: what the server and its programs take of the machine, for the metrics;

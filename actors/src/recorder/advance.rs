@@ -142,7 +142,7 @@ impl Recorder {
     fn note_end(&mut self, next: &Recording) {
         let was_live = self.takes.get(&next.id).is_some_and(|take| take.recording.phase.is_live());
         if was_live && !next.phase.is_live() {
-            self.recently_ended.note(next.order.room.clone(), next.title.clone());
+            self.recently_ended.note(&next.order.room, &next.title);
         }
     }
 }

@@ -3,7 +3,12 @@
 //! A room has at most one recording that is starting or running; older ones may still be stopping or
 //! uploading.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::Context;
 use jiff::{Timestamp, Zoned};
@@ -19,31 +24,38 @@ use crate::{
 /// lost within 90 seconds, and takes "unknown" for a failed recording.
 const REMEMBERED: Duration = Duration::from_secs(90);
 
-/// Recordings that ended lately, the oldest first.
+/// Recordings that ended lately, the oldest first. Of each only hashes are kept, since there may be very many.
 #[derive(Default)]
-pub(super) struct RecentlyEnded(VecDeque<Ended>);
+pub(super) struct RecentlyEnded {
+    hashes: RandomState,
+    ended: VecDeque<Ended>,
+}
 
 struct Ended {
-    room: RoomToken,
-    title: String,
+    room: u64,
+    /// Of the room and the title together.
+    title: u64,
     at: Instant,
 }
 
 impl RecentlyEnded {
-    pub(super) fn note(&mut self, room: RoomToken, title: String) {
+    pub(super) fn note(&mut self, room: &RoomToken, title: &str) {
         let now = Instant::now();
-        while self.0.front().is_some_and(|oldest| now - oldest.at >= REMEMBERED) {
-            self.0.pop_front();
+        while self.ended.front().is_some_and(|oldest| now - oldest.at >= REMEMBERED) {
+            self.ended.pop_front();
         }
-        self.0.push_back(Ended { room, title, at: now });
+        let (room, title) = (self.hashes.hash_one(room), self.hashes.hash_one((room, title)));
+        self.ended.push_back(Ended { room, title, at: now });
     }
 
     pub(super) fn contains(&self, room: &RoomToken) -> bool {
-        self.0.iter().any(|ended| ended.room == *room && ended.at.elapsed() < REMEMBERED)
+        let room = self.hashes.hash_one(room);
+        self.ended.iter().any(|ended| ended.room == room && ended.at.elapsed() < REMEMBERED)
     }
 
     fn has_title(&self, room: &RoomToken, title: &str) -> bool {
-        self.0.iter().any(|ended| ended.room == *room && ended.title == title)
+        let title = self.hashes.hash_one((room, title));
+        self.ended.iter().any(|ended| ended.title == title)
     }
 }
 
