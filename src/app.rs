@@ -165,7 +165,7 @@ impl App {
             if !self.http.is_running() {
                 return "the http service is gone";
             }
-            if timeout(PATIENCE, self.metrics.address().send(Ping)).await.is_err() {
+            if hangs(self.metrics.address()).await {
                 return "the metrics actor does not answer";
             }
         }
@@ -174,5 +174,25 @@ impl App {
     /// Ends the service. What still runs is dropped, and taken up by the next start.
     pub async fn stop(self) {
         self.http.stop().await;
+    }
+}
+
+async fn hangs(metrics: &Addr<Metrics>) -> bool {
+    timeout(PATIENCE, metrics.send(Ping)).await.is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix::{Actor, Context};
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    #[actix_rt::test]
+    async fn metrics_that_hang_are_told_from_those_that_work() {
+        tokio::time::pause();
+        let stuck = Context::<Metrics>::new();
+        assert!(hangs(&stuck.address()).await);
+        assert!(!hangs(&Metrics::new([], Registry::default()).start()).await);
     }
 }

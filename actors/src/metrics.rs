@@ -138,13 +138,7 @@ pub enum News {
 impl Handler<Reported> for Metrics {
     type Result = ();
 
-    fn handle(&mut self, reported: Reported, _: &mut Context<Self>) {
-        self.hear(reported);
-    }
-}
-
-impl Metrics {
-    fn hear(&mut self, Reported { backend, news }: Reported) {
+    fn handle(&mut self, Reported { backend, news }: Reported, _: &mut Context<Self>) {
         // Each backend has a recorder that begins; most find nothing.
         let is_empty = matches!(&news, News::RecorderBegins { recordings } if recordings.is_empty());
         if !is_empty || self.boards.contains_key(&backend) {
