@@ -183,7 +183,7 @@ async fn hangs(metrics: &Addr<Metrics>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use actix::{Actor, Context};
+    use actix::{Actor, AsyncContext, Context};
     use prometheus_client::registry::Registry;
 
     use super::*;

@@ -20,7 +20,7 @@ use crate::{
 
 /// A RAM disk on every Linux.
 const RAM_DISK: &str = "/dev/shm";
-const DISK_THREADS: usize = 4;
+const DISK_THREADS: usize = 2;
 
 /// What is to be churned.
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,7 @@ pub(super) struct Options {
     #[arg(long, value_parser = a_rate)]
     rate: Option<f64>,
     /// Recordings that are under way at a time.
-    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     in_flight: u32,
     /// What happens to them, such as "seed=7 breaks=0.01"; see docs/churn.md.
     #[arg(long, value_name = "PLAN")]
