@@ -8,7 +8,7 @@
 //!
 //! What always holds:
 //! - a configuration is taken over as a whole, or not at all. What takes time or may fail comes first, on the blocking
-//!   pool, and the rest is one step;
+//!   pool, and the rest is one step. Only the control sockets of new spools come after it;
 //! - recordings that run go on with what they were begun with;
 //! - nothing is let go of: backends whose section is gone keep their client, and spools stay open, until the server ends.
 

@@ -32,7 +32,7 @@ pub(crate) struct Sites {
     any: Option<Site>,
     /// Every spool that is open, by its directory.
     spools: BTreeMap<PathBuf, Spool>,
-    /// Those of `known` that have no section.
+    /// Those of `known` that were found in a spool, and had no section since.
     left_behind: Vec<BackendId>,
 }
 
@@ -71,7 +71,7 @@ impl Sites {
         Ok(next)
     }
 
-    /// Backends that have recordings in a spool, but no section.
+    /// Backends that were found in a spool, and had no section since.
     pub(crate) fn left_behind(&self) -> impl Iterator<Item = BackendId> + '_ {
         self.left_behind.iter().cloned()
     }
@@ -138,7 +138,8 @@ impl Sites {
     ) -> Result<(), SpoolError> {
         for backend in spool.backends()? {
             let listed = config.backends.listed.iter().find(|listed| listed.id == backend);
-            let known = before.site_of(&backend).map(|site| &site.directory);
+            let any = before.any.as_ref().filter(|_| config.backends.settings_of(&backend).is_some());
+            let known = before.known.get(&backend).or(any).map(|site| &site.directory);
             match listed.map(|listed| &listed.settings.directory).or(known) {
                 Some(own) if own == directory => {}
                 Some(own) => log::warn!(backend:%, found = directory.display().to_string(),

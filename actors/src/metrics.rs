@@ -7,7 +7,7 @@
 //! - a report that comes again, from a recorder that was made again, counts once;
 //! - where recordings stand is told anew by each recorder that begins, so that it is what the journal says;
 //! - the five series of a backend that dashboards know exist, at 0, from the moment it is known. All others do too,
-//!   unless there are very many backends: then each begins with its first news;
+//!   unless there are very many backends when the server starts: then each begins with its first news;
 //! - the values of a label are backends, or words of a closed set.
 
 use std::{collections::HashMap, fmt, time::Duration};

@@ -86,18 +86,33 @@ fn backends(config: &Config) -> Vec<Backend> {
 
 /// The sections of which anything is different, but for those of backends.
 fn sections(old: &Config, new: &Config) -> Vec<&'static str> {
+    // A new field must find its section here.
+    let Config {
+        listen,
+        backends: _,
+        log_level,
+        trusted_proxies,
+        signaling,
+        ffmpeg,
+        recording,
+        limits,
+        upload,
+        reserve,
+        shutdown,
+        stats_allowed,
+    } = new;
     let sections = [
-        ("[logs]", old.log_level != new.log_level),
-        ("[http]", old.listen != new.listen),
-        ("[app]", old.trusted_proxies != new.trusted_proxies),
-        ("[signaling]", !is_same_signaling(&old.signaling, &new.signaling)),
-        ("[ffmpeg]", old.ffmpeg != new.ffmpeg),
-        ("[recording]", old.recording != new.recording),
-        ("[limits]", old.limits != new.limits),
-        ("[upload]", old.upload != new.upload),
-        ("[spool]", old.reserve != new.reserve),
-        ("[shutdown]", old.shutdown != new.shutdown),
-        ("[stats]", old.stats_allowed != new.stats_allowed),
+        ("[logs]", old.log_level != *log_level),
+        ("[http]", old.listen != *listen),
+        ("[app]", old.trusted_proxies != *trusted_proxies),
+        ("[signaling]", !is_same_signaling(&old.signaling, signaling)),
+        ("[ffmpeg]", old.ffmpeg != *ffmpeg),
+        ("[recording]", old.recording != *recording),
+        ("[limits]", old.limits != *limits),
+        ("[upload]", old.upload != *upload),
+        ("[spool]", old.reserve != *reserve),
+        ("[shutdown]", old.shutdown != *shutdown),
+        ("[stats]", old.stats_allowed != *stats_allowed),
     ];
     sections.into_iter().filter_map(|(name, is_different)| is_different.then_some(name)).collect()
 }

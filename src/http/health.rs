@@ -24,6 +24,9 @@ use super::{client, server::Doorway};
 /// Health checks themselves give up after a few seconds.
 const DEADLINE: Duration = Duration::from_secs(2);
 
+/// Details are no reason to keep a health check waiting.
+const PATIENCE_WITH_DETAILS: Duration = Duration::from_millis(500);
+
 /// How the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -103,7 +106,7 @@ async fn details(doorway: &Doorway, status: Status) -> Details {
     let found = match status {
         Status::Stuck => None,
         Status::Ok | Status::Draining => {
-            timeout(DEADLINE, doorway.supervisor.send(Census)).await.ok().and_then(Result::ok)
+            timeout(PATIENCE_WITH_DETAILS, doorway.supervisor.send(Census)).await.ok().and_then(Result::ok)
         }
     };
     Details {

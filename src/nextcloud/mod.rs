@@ -85,8 +85,8 @@ impl Backend for Unconfigured {
     async fn store(&self, delivery: &Delivery) -> Result<(), Refusal> {
         let nextcloud = &delivery.order.nextcloud;
         Err(Refusal::Transient(format!(
-            "the backend of this recording ({nextcloud}) has no section in the configuration: the next start with \
-             a section of the same name uploads it"
+            "the backend of this recording ({nextcloud}) has no section in the configuration: give it one of the \
+             same name, and reload or restart"
         )))
     }
 }

@@ -1,6 +1,7 @@
 //! A recorder that gets another Nextcloud or other limits while it is at work: the configuration was read again.
 //!
-//! - A recording keeps the limits with which it was begun.
+//! - A recording keeps the limits of length, size and disk with which it was begun. How long, and how many at a time, files
+//!   are uploaded is what holds now.
 //! - Every notice and every upload try asks for the Nextcloud anew, also in a round that was waiting.
 //! - A try that is under way ends as it began.
 

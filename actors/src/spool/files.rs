@@ -15,9 +15,8 @@ pub(super) fn find_media(entry: &Path) -> Result<Option<PathBuf>, SpoolError> {
     for item in fs::read_dir(entry).map_err(SpoolError::at(entry))? {
         let item = item.map_err(SpoolError::at(entry))?;
         let path = item.path();
-        if path.file_stem().is_some_and(|stem| stem == MEDIA_STEM)
-            && item.file_type().is_ok_and(|kind| kind.is_file())
-        {
+        // It may be a link to another disk.
+        if path.file_stem().is_some_and(|stem| stem == MEDIA_STEM) && path.is_file() {
             return Ok(Some(path));
         }
     }
