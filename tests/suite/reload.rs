@@ -38,6 +38,12 @@ async fn start_as(scene: &Scene, backend: &str, body: &'static str) -> u16 {
     post_signed(&url, backend, body).await.status().as_u16()
 }
 
+/// The synthetic engine, and more settings.
+async fn scene_with(more: &'static str) -> Scene {
+    let setup = Setup { recording: "engine = \"synthetic\"", more, ..Setup::default() };
+    Scene::start(SERVER, setup).await
+}
+
 #[actix_rt::test]
 async fn a_running_recording_is_delivered_with_a_secret_that_was_changed_meanwhile() {
     let mut scene = Scene::synthetic(SERVER).await;
@@ -126,12 +132,7 @@ async fn a_spool_that_cannot_be_used_stops_the_whole_reload() {
 
 #[actix_rt::test]
 async fn a_backend_that_is_removed_gets_its_running_recording_and_may_start_no_other() {
-    let setup = Setup {
-        recording: "engine = \"synthetic\"",
-        more: "[limits]\nmax_length = \"6s\"",
-        ..Setup::default()
-    };
-    let mut scene = Scene::start(SERVER, setup).await;
+    let mut scene = scene_with("[limits]\nmax_length = \"6s\"").await;
     scene.press_record(Kind::Video).await;
     scene.until_started(10).await;
     let spool = scene.spool();
@@ -266,12 +267,7 @@ async fn of_two_signals_the_last_one_counts() {
 
 #[actix_rt::test]
 async fn a_server_that_ends_takes_a_new_secret_over_for_what_is_still_to_be_delivered() {
-    let setup = Setup {
-        recording: "engine = \"synthetic\"",
-        more: "[shutdown]\ncalls = \"wait\"",
-        ..Setup::default()
-    };
-    let mut scene = Scene::start(SERVER, setup).await;
+    let mut scene = scene_with("[shutdown]\ncalls = \"wait\"").await;
     scene.press_record(Kind::Video).await;
     scene.until_started(10).await;
     scene.server.signal(Signal::TERM);
